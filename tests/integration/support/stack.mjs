@@ -1,0 +1,132 @@
+// A whole stack of its own, started by ./run up in a data folder and on a port of its own.
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { redisCommand } from './redis.mjs';
+import { until } from './until.mjs';
+
+const exec = promisify(execFile);
+export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
+const RUN = process.env.WA_TEST_RUN ?? path.join(ROOT, 'run');
+
+export async function freePort() {
+  const server = net.createServer();
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** Start a stack. `env` adds WA_… settings, `args` adds to `./run up --detach`. Stop it with stop(). */
+export async function startStack({ env = {}, args = [] } = {}) {
+  const data = await mkdtemp(path.join(os.tmpdir(), 'wa-it-'));
+  const stack = new Stack(data, await freePort(), env, args);
+  await stack.up();
+  return stack;
+}
+
+export class Stack {
+  constructor(data, port, env, args) {
+    this.data = data;
+    this.port = port;
+    this.env = env;
+    this.args = args;
+  }
+
+  async up() {
+    const args = ['up', '--detach', '--data', this.data, '--port', String(this.port), ...this.args];
+    try {
+      const { stdout } = await exec(RUN, args, { env: { ...process.env, ...this.env }, maxBuffer: 1 << 26 });
+      this.output = stdout;
+    } catch (error) {
+      await this.down();
+      throw new Error(`./run ${args.join(' ')} failed:\n${error.stdout}\n${error.stderr}`);
+    }
+    Object.assign(this, parseRunEnv(await readFile(path.join(this.data, 'run.env'), 'utf8')));
+    this.url = this.WA_API_URL;
+  }
+
+  async down() {
+    await this.closeSql();
+    await exec(RUN, ['down', '--data', this.data], { maxBuffer: 1 << 26 });
+  }
+
+  async stop() {
+    await this.down();
+    await rm(this.data, { recursive: true, force: true });
+  }
+
+  async pid(name) {
+    const text = await readFile(path.join(this.data, 'run', `${name}.pid`), 'utf8');
+    return Number(text.trim());
+  }
+
+  async processes() {
+    const files = await readdir(path.join(this.data, 'run'));
+    return files.filter((f) => /^(api|sender|gateway|webhooker|postgres|redis)-\d+\.pid$/.test(f)).map((f) => f.slice(0, -4));
+  }
+
+  async log(name) {
+    return readFile(path.join(this.data, 'log', `${name}.log`), 'utf8');
+  }
+
+  /** Kill a process and wait until the supervisor has put another in its place. Gives the new pid. */
+  async kill(name, signal = 'SIGKILL') {
+    const before = await this.pid(name);
+    process.kill(before, signal);
+    return until(`${name} to be started again`, async () => {
+      const now = await this.pid(name).catch(() => 0);
+      return now && now !== before && isAlive(now) && now;
+    });
+  }
+
+  async sql(text, params = []) {
+    if (!this.sqlPool) {
+      this.sqlPool = new pg.Pool({ connectionString: this.WA_DATABASE_URL, max: 2 });
+      this.sqlPool.on('error', () => {}); // a connection lost while idle: the pool makes another
+    }
+    return (await this.sqlPool.query(text, params)).rows;
+  }
+
+  async closeSql() {
+    const pool = this.sqlPool;
+    this.sqlPool = undefined;
+    await pool?.end();
+  }
+
+  async redis(...command) {
+    return redisCommand(this.WA_REDIS_URL, command);
+  }
+
+  async healthy(timeoutMs = 30_000) {
+    return until('health to be ok', async () => {
+      const answer = await fetch(`${this.url}/api/v1/health`);
+      const body = await answer.json();
+      if (body.status !== 'ok') throw new Error(JSON.stringify(body));
+      return body;
+    }, timeoutMs);
+  }
+}
+
+export function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function parseRunEnv(text) {
+  const found = {};
+  for (const line of text.split('\n')) {
+    const match = line.match(/^(?:export )?([A-Z_]+)=(?:'(.*)'|"(.*)"|(.*))$/);
+    if (match) found[match[1]] = match[2] ?? match[3] ?? match[4];
+  }
+  return found;
+}
