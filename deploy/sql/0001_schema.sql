@@ -97,6 +97,8 @@ CREATE TABLE messages (
 	attempts        smallint NOT NULL DEFAULT 0,
 	deaths          smallint NOT NULL DEFAULT 0, -- gateways that died while it was in flight there
 	deaths_alone    smallint NOT NULL DEFAULT 0, -- of those, while nothing else was
+	alone           boolean NOT NULL DEFAULT false, -- it is in flight alone now (claimed so because of its deaths)
+	media_wanted    boolean NOT NULL DEFAULT false, -- true at acceptance of a media_url; false once it is fetched or given up
 	queue_seq       bigint,                     -- NULL while scheduled and for incoming ones
 	session_epoch   bigint NOT NULL DEFAULT 0,  -- of the claim that made it `sending`
 	created_at      timestamptz NOT NULL,
@@ -130,6 +132,7 @@ CREATE INDEX messages_open ON messages (partition, session_id, phone, queue_seq)
 CREATE INDEX messages_open_tenant ON messages (tenant_id) WHERE open; -- the backlog's size
 CREATE INDEX messages_due ON messages (due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX messages_valid ON messages (valid_until) WHERE open AND valid_until IS NOT NULL;
+CREATE INDEX messages_media ON messages (session_id, id) WHERE media_wanted; -- what the gateway fetches soon after acceptance
 CREATE INDEX messages_contact ON messages (contact_id, id DESC);
 CREATE INDEX messages_tenant ON messages (tenant_id, id DESC);
 CREATE INDEX messages_ref ON messages (tenant_id, external_ref, id DESC) WHERE external_ref IS NOT NULL;
