@@ -1,4 +1,5 @@
-/* Assertions for our own bugs. They stay on in production: the process logs, aborts and is started again. */
+/* Assertions for our own bugs. They stay on in production: the process logs, aborts and is started
+ * again. */
 #ifndef WA_BASE_CHECK_H
 #define WA_BASE_CHECK_H
 

@@ -1,4 +1,5 @@
-/* The two clocks. Deadlines and leases use the monotonic one; times that people see use the wall clock. */
+/* The two clocks. Deadlines and leases use the monotonic one; times that people see use the wall
+ * clock. */
 #ifndef WA_BASE_CLOCK_H
 #define WA_BASE_CLOCK_H
 

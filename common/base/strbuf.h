@@ -13,7 +13,10 @@ struct strbuf {
 	size_t cap;
 };
 
-#define STRBUF_INIT {NULL, 0, 0}
+#define STRBUF_INIT                                                                                \
+	{                                                                                          \
+		NULL, 0, 0                                                                         \
+	}
 
 void strbuf_init(struct strbuf *buf);
 void strbuf_deinit(struct strbuf *buf); /* frees; may be used again */
@@ -24,7 +27,8 @@ void strbuf_append_sv(struct strbuf *buf, struct strview view);
 void strbuf_append_cstr(struct strbuf *buf, const char *text);
 void strbuf_append_char(struct strbuf *buf, char c);
 void strbuf_printf(struct strbuf *buf, const char *fmt, ...) PRINTF_AT(2, 3);
-struct strview strbuf_view(const struct strbuf *buf); /* borrowed until the next change; never null */
-const char *strbuf_cstr(const struct strbuf *buf);    /* "" when empty */
+struct strview strbuf_view(
+	const struct strbuf *buf);                 /* borrowed until the next change; never null */
+const char *strbuf_cstr(const struct strbuf *buf); /* "" when empty */
 
 #endif
