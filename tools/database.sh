@@ -1,5 +1,6 @@
 # Sourced by ./run: the stack's own Postgres and Redis. DATA is the stack's folder.
 
+POSTGRES_HOME=''
 SERVER_USER='' # whom Postgres runs as, when we are root: it refuses to be root
 
 # server_as COMMAND...: run it as the one who owns the database's files.
@@ -25,21 +26,23 @@ write_private() {
   (umask 077 && cat >"$1.new") && mv "$1.new" "$1"
 }
 
-# The folder for Postgres: DATA/postgres, or, where its user could not get there (below /root, for example), a symbolic
+# Makes the folder for Postgres and sets POSTGRES_HOME to its real path: DATA/postgres, or, where its user could not get there (below /root, for example), a symbolic
 # link of that name to a folder in /var/lib/wa-agent; for a DATA below /tmp it is in /tmp, to go the same way.
 postgres_home() {
+  if [ ! -e "$DATA/postgres" ]; then
+    if [ -z "$SERVER_USER" ]; then
+      mkdir -m 700 "$DATA/postgres"
+    elif server_as test -x "$DATA"; then
+      install -d -m 700 -o "$SERVER_USER" -g "$(id -g "$SERVER_USER")" "$DATA/postgres"
+    else
+      postgres_home_elsewhere
+    fi
+  fi
+  POSTGRES_HOME=$(readlink -f "$DATA/postgres")
+}
+
+postgres_home_elsewhere() {
   local base
-  if [ -e "$DATA/postgres" ]; then
-    return
-  fi
-  if [ -z "$SERVER_USER" ]; then
-    mkdir -m 700 "$DATA/postgres"
-    return
-  fi
-  if server_as test -x "$DATA"; then
-    install -d -m 700 -o "$SERVER_USER" -g "$(id -g "$SERVER_USER")" "$DATA/postgres"
-    return
-  fi
   case $DATA in
     /tmp/*) base=$(mktemp -d /tmp/wa-agent-XXXXXXXX) ;;
     *)
@@ -65,8 +68,8 @@ postgres_homes_sweep() {
 # Prints the folder of Postgres's programs: the version that made the data, else the newest.
 postgres_bin() {
   local version bin
-  if [ -n "$(server_as cat "$DATA/postgres/data/PG_VERSION" 2>/dev/null)" ]; then
-    version=$(server_as cat "$DATA/postgres/data/PG_VERSION")
+  if [ -n "$(server_as cat "$POSTGRES_HOME/data/PG_VERSION" 2>/dev/null)" ]; then
+    version=$(server_as cat "$POSTGRES_HOME/data/PG_VERSION")
     bin=/usr/lib/postgresql/$version/bin
     [ -x "$bin/postgres" ] || die "$DATA was made by Postgres $version, which is not installed: apt-get install postgresql-$version"
   else
@@ -113,19 +116,21 @@ CONF
 
 # Makes the cluster if it is not there yet, in a folder that gets its name when it is complete.
 postgres_prepare() {
-  local bin data=$DATA/postgres/data fresh=$DATA/postgres/fresh
+  local bin data fresh
   postgres_home
+  data=$POSTGRES_HOME/data
+  fresh=$POSTGRES_HOME/fresh
   bin=$(postgres_bin)
   if ! server_as test -e "$data/PG_VERSION"; then
     say "Making the database"
     server_as rm -rf "$fresh"
-    secret postgres | server_as sh -c 'umask 077; cat >"$1"' sh "$DATA/postgres/password"
-    server_as "$bin/initdb" --pgdata "$fresh" --username postgres --pwfile "$DATA/postgres/password" \
+    secret postgres | server_as sh -c 'umask 077; cat >"$1"' sh "$POSTGRES_HOME/password"
+    server_as "$bin/initdb" --pgdata "$fresh" --username postgres --pwfile "$POSTGRES_HOME/password" \
       --auth scram-sha-256 --encoding UTF8 --locale C.UTF-8 >"$DATA/log/initdb.log" 2>&1 </dev/null || {
       tail -n 20 "$DATA/log/initdb.log" >&2
       die "initdb failed (above)"
     }
-    server_as rm -f "$DATA/postgres/password"
+    server_as rm -f "$POSTGRES_HOME/password"
     server_as mv "$fresh" "$data"
   fi
   postgres_configuration "$(port_of postgres-1)" | server_as sh -c 'cat >"$1"' sh "$data/postgresql.conf"

@@ -45,11 +45,15 @@ package_is_there() {
   return 1
 }
 
+package_is_known() {
+  [[ $(apt-cache policy "$1" 2>/dev/null) =~ Candidate:\ [^\(] ]]
+}
+
 # package_choose A|B: the one that this release has.
 package_choose() {
   local name
   for name in ${1//|/ }; do
-    if apt-cache policy "$name" 2>/dev/null | grep -q 'Candidate: [^(]'; then
+    if package_is_known "$name"; then
       echo "$name"
       return
     fi
@@ -106,14 +110,14 @@ packages_install() {
   command -v apt-get >/dev/null || die "these Debian packages are needed and this is no Debian: $missing"
   [ "$EUID" -eq 0 ] || command -v sudo >/dev/null ||
     die "packages are missing and there is no sudo here; as root: apt-get install ${missing//|/ or }"
-  say "Installing $missing"
+  say "Installing ${missing//|/ or }"
   log=$(mktemp)
   as_root apt-get update -o DPkg::Lock::Timeout=300 >"$log" 2>&1 </dev/null ||
     say "apt-get update failed; trying with the package lists that are here"
   for package in $missing; do
     package=$(package_choose "$package")
     names+=("$package")
-    apt-cache policy "$package" 2>/dev/null | grep -q 'Candidate: [^(]' || unknown+=" $package"
+    package_is_known "$package" || unknown+=" $package"
   done
   if [ -n "$unknown" ]; then
     tail -n 5 "$log" >&2

@@ -73,7 +73,8 @@ data_prepare() {
   mkdir -p "$DATA" || die "$DATA cannot be made"
   DATA=$(cd "$DATA" && pwd -P)
   # Postgres's own user has to get through to its folder; the secrets are in folders of their own.
-  chmod u+rwx,go+x "$DATA" || die "$DATA belongs to somebody else"
+  [ ! -O "$DATA" ] || chmod u+rwx,go+x "$DATA"
+  [ -w "$DATA" ] || die "$DATA belongs to somebody else"
   mkdir -p -m 755 "$DATA/run" "$DATA/log"
   mkdir -p -m 700 "$DATA/secrets" "$DATA/secrets/roles"
 }
@@ -163,7 +164,7 @@ spec() {
   local name
   spec_process postgres-1 0 INT 60
   [ -z "$SERVER_USER" ] || echo "user $SERVER_USER"
-  printf 'arg %s\n' "$(postgres_bin)/postgres" -D "$DATA/postgres/data"
+  printf 'arg %s\n' "$(postgres_bin)/postgres" -D "$POSTGRES_HOME/data"
   spec_process redis-1 0 TERM 10
   printf 'arg %s\n' "$(command -v redis-server)" "$DATA/redis/redis.conf"
   for name in $(instances); do
