@@ -30,6 +30,30 @@ export async function startStack({ env = {}, args = [] } = {}) {
   return stack;
 }
 
+// Settings of the stack that most files share: everything that waits, waits briefly.
+export const SHARED_SETTINGS = {
+  WA_SEND_RETRY_SCHEDULE: '200ms,400ms,600ms',
+  WA_ACK_TIMEOUT: '1s',
+  WA_WEBHOOK_RETRY_SCHEDULE: '300ms,600ms,1s,1s,2s,2s,5s,5s,5s,5s',
+  WA_WEBHOOK_TIMEOUT: '2s',
+  WA_WEBHOOK_HOLD: '3s',
+  WA_API_REQUEST_TIMEOUT: '2s',
+};
+
+/** The stack that run-all.mjs started, or one of this file's own. `release` stops it in the second case. */
+export async function sharedStack() {
+  const data = process.env.WA_TEST_DATA;
+  if (!data) {
+    const own = await startStack({ env: SHARED_SETTINGS });
+    own.release = () => own.stop();
+    return own;
+  }
+  const stack = new Stack(data, 0, {}, []);
+  await stack.attach();
+  stack.release = () => stack.closeSql();
+  return stack;
+}
+
 export class Stack {
   constructor(data, port, env, args) {
     this.data = data;
@@ -47,6 +71,10 @@ export class Stack {
       await this.down();
       throw new Error(`./run ${args.join(' ')} failed:\n${error.stdout}\n${error.stderr}`);
     }
+    await this.attach();
+  }
+
+  async attach() {
     Object.assign(this, parseRunEnv(await readFile(path.join(this.data, 'run.env'), 'utf8')));
     this.url = this.WA_API_URL;
   }
