@@ -110,6 +110,7 @@ packages_install() {
   command -v apt-get >/dev/null || die "these Debian packages are needed and this is no Debian: $missing"
   [ "$EUID" -eq 0 ] || command -v sudo >/dev/null ||
     die "packages are missing and there is no sudo here; as root: apt-get install ${missing//|/ or }"
+  as_root true || die "sudo does not let us; as root: apt-get install ${missing//|/ or }"
   say "Installing ${missing//|/ or }"
   log=$(mktemp)
   as_root apt-get update -o DPkg::Lock::Timeout=300 >"$log" 2>&1 </dev/null ||
