@@ -1,6 +1,6 @@
 /*
- * An HTTP/1.1 server on evhttp: limits on header, body, idle time and whole-request time, keep-alive, no pipelined surprises.
- * evhttp stays behind http_server.c.
+ * An HTTP/1.1 server (RFC 9112): limits on header, body, idle time and whole-request time, keep-alive, pipelined requests one
+ * after the other. What is malformed or could be read in two ways is answered by the server itself and the connection closed.
  */
 #ifndef WA_IO_HTTP_SERVER_H
 #define WA_IO_HTTP_SERVER_H
@@ -35,11 +35,12 @@ typedef void (*http_request_fn)(void *ctx, struct http_request *request);
 
 struct http_server *http_server_new(struct loop *loop, const struct http_server_options *options, http_request_fn fn, void *ctx,
 	struct err *err);
-/* Stop accepting; keep-alive connections are closed after the answer they wait for. */
+/* Stop accepting; idle connections are closed at once, the others after their next answer. */
 void http_server_drain(struct http_server *server);
 int http_server_port(const struct http_server *server);
 int http_server_connections(const struct http_server *server);
 int http_server_in_flight(const struct http_server *server); /* requests handed out and not yet answered */
+/* Requests that are not answered are gone as well: whoever might still answer one must be freed before. */
 void http_server_free(struct http_server **server);
 
 enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_HEAD, HTTP_OPTIONS, HTTP_OTHER };
@@ -54,12 +55,13 @@ bool http_request_peer_is_loopback(const struct http_request *request);
 struct pool *http_request_pool(struct http_request *request);          /* lives as long as the request */
 void *http_request_user(const struct http_request *request);
 void http_request_set_user(struct http_request *request, void *user);  /* a pointer of the handler's */
-bool http_request_is_gone(const struct http_request *request);         /* the client has hung up: the answer will go nowhere */
-/* The value of a query parameter, percent-decoded with '+' as space; SV_NULL when absent. Bad escapes or NUL bytes: -1. */
+bool http_request_is_gone(const struct http_request *request);         /* the client has closed its side: nobody may be left to read the answer */
+/* The first value of a query parameter, percent-decoded with '+' as space, in pool; SV_NULL when absent, "" without '='.
+   Bad escapes or NUL bytes: -1. */
 int http_query_get(struct strview query, const char *name, struct pool *pool, struct strview *ret_value);
 int http_percent_decode(struct strview text, struct pool *pool, struct strview *ret_value); /* '+' stays; 0 or -1 */
 
-void http_reply_header(struct http_request *request, const char *name, struct strview value); /* before http_reply */
+void http_reply_header(struct http_request *request, const char *name, struct strview value); /* before http_reply; control bytes become spaces */
 /* Content-Length, Date and Connection are the server's. body is copied. The request is gone afterwards. */
 void http_reply(struct http_request *request, int status, const char *content_type, struct strview body);
 

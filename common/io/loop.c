@@ -1,3 +1,4 @@
+/* The event loop of a process, on libevent. */
 #include "common/io/loop.h"
 
 #include <stdbool.h>
