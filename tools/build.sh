@@ -35,6 +35,6 @@ build_format() {
   case ${1:-} in
     '') clang-format -i "${files[@]}" ;;
     --check) clang-format --dry-run --Werror "${files[@]}" ;;
-    *) die "fmt knows --check only" ;;
+    *) die_usage "fmt knows --check only" ;;
   esac
 }

@@ -22,9 +22,11 @@ program redis-server redis-server
 program curl curl
 file /etc/ssl/certs/ca-certificates.crt ca-certificates
 '
-PACKAGES_TEST='
+PACKAGES_NODE='
 program node nodejs
 program npm npm
+'
+PACKAGES_FUZZ='
 program clang clang
 file /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer*.a libclang-rt-dev
 '

@@ -19,11 +19,11 @@ STACK_VARIABLES=(WA_API_URL WA_ADMIN_TOKEN WA_DATABASE_URL WA_REDIS_URL WA_MASTE
   WA_API_PORT WA_BUILD_DIR WA_ROLE_PASSWORDS WA_SUPERUSER_DATABASE_URL)
 
 number_or_die() {
-  [[ $2 =~ ^[0-9]{1,5}$ ]] && [ "$2" -ge "$3" ] && [ "$2" -le "$4" ] || die "$1 wants a number from $3 to $4, not «$2»"
+  [[ $2 =~ ^[0-9]{1,5}$ ]] && [ "$2" -ge "$3" ] && [ "$2" -le "$4" ] || die_usage "$1 wants a number from $3 to $4, not «$2»"
 }
 
 data_set() {
-  [ -n "$1" ] || die "--data wants a folder"
+  [ -n "$1" ] || die_usage "--data wants a folder"
   case $1 in
     /*) DATA=$1 ;;
     *) DATA=$CALLED_FROM/$1 ;;
@@ -45,7 +45,7 @@ stack_options() {
         ;;
       --detach) DETACH=yes ;;
       --port | --data | --apis | --senders | --gateways | --webhookers)
-        [ $# -ge 2 ] || die "$1 wants a value"
+        [ $# -ge 2 ] || die_usage "$1 wants a value"
         case $1 in
           --port) API_PORT=$2 ;;
           --data) data_set "$2" ;;
@@ -56,7 +56,7 @@ stack_options() {
         esac
         shift
         ;;
-      *) die "up does not know $1; ./run help names what it knows" ;;
+      *) die_usage "up does not know $1" ;;
     esac
     shift
   done
@@ -391,7 +391,7 @@ stack_down() {
     '') ;;
     --data) data_set "${2:-}" ;;
     --data=*) data_set "${1#*=}" ;;
-    *) die "down knows --data DIR only" ;;
+    *) die_usage "down knows --data DIR only" ;;
   esac
   if [ ! -d "$DATA/run" ]; then
     say "Nothing runs in $DATA."

@@ -4,98 +4,91 @@ SUITES=(layers unit fuzz integration faults)
 PASSED=0
 FAILED=0
 TEST_DIR=''
+SUITE_PID='' # the process group that runs the suite, while it runs
+SUITE_LIMIT_S=3600
 
 tally() {
   PASSED=$((PASSED + $1))
   FAILED=$((FAILED + $2))
 }
 
-# tally_closing_line LOG STATUS: of a suite that ends with a line «N passed, N failed».
-tally_closing_line() {
-  local line passed=0 failed=0
-  line=$(grep -Eo '[0-9]+ passed, [0-9]+ failed' "$1" | tail -n 1) || true
+# guarded LOG COMMAND...: shows what it says and keeps it in LOG. Runs in a session of its own, so that on_test_exit can end
+# all of it, and for so many seconds at most.
+guarded() {
+  local status=0
+  setsid timeout --kill-after 10 "$SUITE_LIMIT_S" bash -c \
+    'log=$1; shift; "$@" 2>&1 | tee "$log"; exit "${PIPESTATUS[0]}"' suite "$@" &
+  SUITE_PID=$!
+  wait "$SUITE_PID" || status=$?
+  SUITE_PID=''
+  [ "$status" -ne 124 ] || say "not finished after $SUITE_LIMIT_S s"
+  return "$status"
+}
+
+# sum PATTERN LOG: adds up the numbers behind the pattern, an extended regular expression without groups.
+sum() {
+  sed -nE "s/^[^0-9a-zA-Z]*($1) *([0-9]+) *$/\\2/p" "$2" | awk '{ n += $1 } END { print n + 0 }'
+}
+
+# tally_log STATUS LOG PASSED_PATTERN FAILED_PATTERN
+tally_log() {
+  local failed
+  failed=$(sum "$4" "$2")
+  [ "$1" -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
+  tally "$(sum "$3" "$2")" "$failed"
+}
+
+# suite_script SCRIPT ARGUMENT...: a script whose last line is «N passed, N failed».
+suite_script() {
+  local log=$TEST_DIR/suite.log status=0 line passed=0 failed=0
+  guarded "$log" "$@" || status=$?
+  line=$(grep -Eo '[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1) || true
   [ -z "$line" ] || read -r passed _ failed _ <<<"$line"
-  [ "$2" -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
+  [ "$status" -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
   tally "$passed" "$failed"
 }
 
-# suite_script NAME ARGUMENT...
-suite_script() {
-  local script=$1 log=$TEST_DIR/suite.log status=0
-  shift
-  "$script" "$@" 2>&1 | tee "$log" || status=$?
-  tally_closing_line "$log" "$status"
-}
-
-suite_layers() {
-  suite_script tests/layers "$@"
-}
-
 suite_unit() {
-  local log=$TEST_DIR/unit.log status=0 passed failed
-  meson test -C "$BUILD_DIR" --no-rebuild --print-errorlogs --no-suite fuzz "$@" 2>&1 | tee "$log" || status=$?
-  passed=$(sed -n 's/^Ok: *//p' "$log" | tail -n 1)
-  failed=$(sed -n -e 's/^Fail: *//p' -e 's/^Timeout: *//p' -e 's/^Unexpected Pass: *//p' "$log" | awk '{ n += $1 } END { print n + 0 }')
-  [ "$status" -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
-  tally "${passed:-0}" "$failed"
+  local log=$TEST_DIR/suite.log status=0
+  guarded "$log" meson test -C "$BUILD_DIR" --no-rebuild --print-errorlogs --no-suite fuzz "$@" || status=$?
+  tally_log "$status" "$log" 'Ok:' 'Fail:|Timeout:|Unexpected Pass:'
 }
 
 node_packages() {
-  packages_install "$PACKAGES_TEST"
-  [ ! -e "$1/package-lock.json" ] || [ "$1/node_modules/.package-lock.json" -nt "$1/package-lock.json" ] ||
-    npm ci --prefix "$1" --no-audit --no-fund >"$TEST_DIR/npm.log" 2>&1 || {
+  packages_install "$PACKAGES_NODE"
+  [ -e "$1/package-lock.json" ] || return 0
+  [ ! "$1/node_modules/.package-lock.json" -nt "$1/package-lock.json" ] || return 0
+  npm ci --prefix "$1" --no-audit --no-fund >"$TEST_DIR/npm.log" 2>&1 || {
     tail -n 20 "$TEST_DIR/npm.log" >&2
     die "npm ci failed in $1 (above)"
   }
 }
 
-# suite_node FOLDER [FILE or node option]...: each test file by itself, so that one that hangs does not hide the others.
+# suite_node COMMAND...: something that ends with the summary of Node's test runner.
 suite_node() {
-  local folder=$1 file tap=$TEST_DIR/tap status files=() options=() word
-  shift
-  node_packages "$folder"
-  for word in "$@"; do
-    case $word in
-      -*) options+=("$word") ;;
-      */*) files+=("$word") ;;
-      *) files+=("$folder/${word%.test.mjs}.test.mjs") ;;
-    esac
-  done
-  [ "${#files[@]}" -gt 0 ] || files=("$folder"/*.test.mjs)
-  for file in "${files[@]}"; do
-    say "--- $file"
-    status=0
-    rm -f "$tap"
-    timeout --kill-after 10 "${WA_TEST_FILE_TIMEOUT:-900}" node --test \
-      --test-reporter=spec --test-reporter-destination=stdout \
-      --test-reporter=tap --test-reporter-destination="$tap" "${options[@]}" "$file" || status=$?
-    [ "$status" -ne 124 ] || say "$file: not finished in time"
-    tally_tap "$tap" "$status"
-    stacks_stop
-  done
+  local log=$TEST_DIR/suite.log status=0
+  guarded "$log" node "$@" || status=$?
+  tally_log "$status" "$log" 'pass' 'fail|cancelled'
 }
 
-tally_tap() {
-  local passed failed
-  passed=$(sed -n 's/^# pass //p' "$1" 2>/dev/null | tail -n 1)
-  failed=$(sed -n -e 's/^# fail //p' -e 's/^# cancelled //p' "$1" 2>/dev/null | awk '{ n += $1 } END { print n + 0 }')
-  [ "$2" -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
-  tally "${passed:-0}" "$failed"
-}
-
-# suite_folder NAME ARGUMENT...: tests/NAME/run when it is there, else the folder's *.test.mjs.
+# suite_folder NAME ARGUMENT...: the folder says by what it holds how it is run.
 suite_folder() {
   local folder=tests/$1
   shift
   if [ -x "$folder/run" ]; then
     suite_script "$folder/run" "$@"
+    return
+  fi
+  node_packages "$folder"
+  if [ -e "$folder/run-all.mjs" ]; then
+    suite_node "$folder/run-all.mjs" "$@"
   else
-    suite_node "$folder" "$@"
+    suite_node --test "$@" "$folder"/*.test.mjs
   fi
 }
 
 suite_exists() {
-  [ "$1" = layers ] || [ "$1" = unit ] || [ -x "tests/$1/run" ] || compgen -G "tests/$1/*.test.mjs" >/dev/null
+  [ "$1" = layers ] || [ "$1" = unit ] || [ -x "tests/$1/run" ] || compgen -G "tests/$1/*.mjs" >/dev/null
 }
 
 suite_run() {
@@ -103,10 +96,11 @@ suite_run() {
   shift
   say "=== $name"
   case $name in
-    layers) suite_layers "$@" ;;
+    layers) suite_script tests/layers "$@" ;;
     unit) suite_unit "$@" ;;
     *) suite_folder "$name" "$@" ;;
   esac
+  stacks_stop
 }
 
 # Every stack that was started since, wherever its data is: ./run up noted it.
@@ -123,6 +117,10 @@ on_test_exit() {
   local status=$?
   trap - EXIT
   trap '' INT TERM HUP
+  if [ -n "$SUITE_PID" ]; then
+    kill -TERM "$SUITE_PID" 2>/dev/null || true
+    wait "$SUITE_PID" || true
+  fi
   stacks_stop
   rm -rf "$TEST_DIR"
   exit "$status"
@@ -161,17 +159,20 @@ suites_test() {
     case $1 in
       --sanitize) sanitize=yes ;;
       layers | unit | fuzz | integration | faults | compose)
-        [ "${#arguments[@]}" -eq 0 ] && [ "${#names[@]}" -eq 0 ] && names+=("$1") || arguments+=("$1") ;;
+        if [ "${#names[@]}" -eq 0 ]; then names+=("$1"); else arguments+=("$1"); fi
+        ;;
       *)
-        [ "${#names[@]}" -gt 0 ] || die "$1 is no test suite; there are ${SUITES[*]} compose"
+        [ "${#names[@]}" -gt 0 ] || die_usage "$1 is no test suite"
         arguments+=("$1")
         ;;
     esac
     shift
   done
   [ "$sanitize" = no ] || BUILD_DIR=$ROOT/build-asan
-  [ "${#names[@]}" -eq 1 ] && [ "${names[0]}" = layers ] || packages_install "$PACKAGES_RUN"
-  [ "${#names[@]}" -eq 1 ] && [ "${names[0]}" = layers ] || build_all
+  if [ "${names[*]}" != layers ]; then
+    packages_install "$PACKAGES_RUN"
+    build_all
+  fi
   test_environment
   [ "$sanitize" = no ] || sanitizer_environment
   if [ "${#names[@]}" -eq 0 ]; then
@@ -201,5 +202,5 @@ suites_bench() {
   packages_install "$PACKAGES_RUN"
   build_all
   test_environment
-  "tests/bench/$name" "$@"
+  guarded "$TEST_DIR/bench.log" "tests/bench/$name" "$@"
 }
