@@ -1,0 +1,129 @@
+# What the benchmarks share: a stack of their own, a customer, the servers to compare with. Sourced, from the repo's root.
+# Everything that is started here is stopped by the trap, however the benchmark ends.
+
+BUILD=${WA_BUILD_DIR:-build}
+WORK=$(mktemp -d /tmp/wa-bench-XXXXXX)
+PIDS=()
+
+finish() {
+	for pid in "${PIDS[@]:-}"; do
+		[ -n "$pid" ] && kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
+	done
+	[ -d "$WORK/data" ] && ./run down --data "$WORK/data" >/dev/null 2>&1
+	rm -rf "$WORK"
+	return 0
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+free_port() {
+	node -e 'const s=require("net").createServer().listen(0,"127.0.0.1",()=>{console.log(s.address().port);s.close()})'
+}
+
+need_packages() {
+	local missing=()
+	for name in "$@"; do
+		dpkg-query -W -f='${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || missing+=("$name")
+	done
+	[ ${#missing[@]} -eq 0 ] && return
+	echo "installing ${missing[*]}"
+	local sudo=
+	[ "$(id -u)" = 0 ] || sudo=sudo
+	$sudo apt-get install -y --no-install-recommends "${missing[@]}" >"$WORK/apt.log" 2>&1 || {
+		tail -5 "$WORK/apt.log" >&2
+		echo "cannot install ${missing[*]}" >&2
+		exit 1
+	}
+}
+
+machine() {
+	printf '%s, %s cores, %s GiB, %s' "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1)" "$(nproc)" \
+		"$(awk '/MemTotal/ {printf "%.0f", $2 / 1048576}' /proc/meminfo)" "$(sed -n 's/^PRETTY_NAME="\(.*\)"/\1/p' /etc/os-release)"
+}
+
+# start_stack [args of ./run up …]
+start_stack() {
+	API_PORT=$(free_port)
+	./run up --detach --data "$WORK/data" --port "$API_PORT" "$@" >"$WORK/up.log" 2>&1 || {
+		tail -20 "$WORK/up.log" >&2
+		exit 1
+	}
+	. "$WORK/data/run.env"
+}
+
+sql() {
+	psql "$WA_DATABASE_URL" -qtAX -v ON_ERROR_STOP=1 "$@"
+}
+
+post() { # path, JSON, [header]
+	curl -sS --fail-with-body -X POST "$WA_API_URL/api/v1$1" -H 'Content-Type: application/json' ${3:+-H "$3"} -d "$2"
+}
+
+json_field() {
+	node -pe "JSON.parse(require('fs').readFileSync(0, 'utf8')).$1"
+}
+
+# make_customer COUNT: a tenant, a key, and COUNT contacts in a row of ids.
+make_customer() {
+	TENANT=$(post /tenants '{"name":"Bench"}' | json_field tenant_id)
+	API_KEY=$(post "/tenants/$TENANT/api-keys" '{"name":"bench","permissions":["messages:send","contacts:read","contacts:create"]}' | json_field api_key)
+	sql -c "UPDATE tenants SET backlog_cap = 100000000 WHERE id = $TENANT"
+	FIRST_CONTACT=$(sql -c "WITH c AS (INSERT INTO contacts (tenant_id, first_name) SELECT $TENANT, 'c' FROM generate_series(1, $1) RETURNING id),
+		n AS (INSERT INTO contact_numbers (tenant_id, phone, contact_id) SELECT $TENANT, '+49' || (1700000000 + id * 10 + 7), id FROM c)
+		SELECT min(id) FROM c")
+}
+
+start_bare() {
+	BARE_PORT=$(free_port)
+	"$BUILD/tests/bench/bare_evhttp" "$BARE_PORT" &
+	PIDS+=($!)
+	wait_port "$BARE_PORT"
+}
+
+start_peer() {
+	PEER_PORT=$(free_port)
+	PEER_KEY=sk_live_peer0000000000000000000000000000
+	psql "$WA_DATABASE_URL" -qtAX -c 'CREATE SCHEMA peer' >/dev/null
+	PEER_DATABASE_URL="$WA_DATABASE_URL" PGOPTIONS='-c search_path=peer' PEER_REDIS_URL="$WA_REDIS_URL" PEER_API_KEY=$PEER_KEY \
+		/usr/bin/python3 -m uvicorn --app-dir tests/bench/peer_fastapi app:app --host 127.0.0.1 --port "$PEER_PORT" \
+		--log-level warning >"$WORK/peer.log" 2>&1 &
+	PIDS+=($!)
+	wait_port "$PEER_PORT"
+}
+
+wait_port() {
+	for _ in $(seq 200); do
+		(exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return
+		sleep 0.05
+	done
+	cat "$WORK"/*.log >&2
+	echo "nothing listens on port $1" >&2
+	exit 1
+}
+
+# Wait until everything accepted has left, so that a round does not pay for the one before.
+drain_backlog() {
+	for _ in $(seq 1200); do
+		[ "$(sql -c "SELECT count(*) FROM (SELECT 1 FROM messages WHERE open LIMIT 1) AS s")" = 0 ] && return
+		sleep 0.1
+	done
+	echo "the backlog does not drain" >&2
+	exit 1
+}
+
+note() { # name, a line of JSON
+	echo "  $1: $2"
+	echo "$2" >>"$WORK/$1.json"
+}
+
+field() { # name, member: of the last line noted
+	tail -1 "$WORK/$1.json" | json_field "$2"
+}
+
+median() {
+	while read -r line; do echo "$line" | json_field per_s; done <"$WORK/$1.json" | sort -n | awk '{v[NR] = $1} END {print v[int((NR + 1) / 2)]}'
+}
+
+ratio() { # text, a, b
+	awk -v text="$1" -v a="$2" -v b="$3" 'BEGIN {printf "  %s  %.2f\n", text, b > 0 ? a / b : 0}'
+}
