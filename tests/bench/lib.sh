@@ -49,6 +49,7 @@ start_stack() {
 		exit 1
 	}
 	. "$WORK/data/run.env"
+	export URL=$WA_REDIS_URL
 }
 
 sql() {
@@ -84,7 +85,7 @@ start_peer() {
 	PEER_PORT=$(free_port)
 	PEER_KEY=sk_live_peer0000000000000000000000000000
 	psql "$WA_DATABASE_URL" -qtAX -c 'CREATE SCHEMA peer' >/dev/null
-	PEER_DATABASE_URL="$WA_DATABASE_URL" PGOPTIONS='-c search_path=peer' PEER_REDIS_URL="$WA_REDIS_URL" PEER_API_KEY=$PEER_KEY \
+	PEER_DATABASE_URL="$WA_DATABASE_URL" PEER_REDIS_URL="$WA_REDIS_URL" PEER_API_KEY=$PEER_KEY \
 		/usr/bin/python3 -m uvicorn --app-dir tests/bench/peer_fastapi app:app --host 127.0.0.1 --port "$PEER_PORT" \
 		--log-level warning >"$WORK/peer.log" 2>&1 &
 	PIDS+=($!)
@@ -101,14 +102,14 @@ wait_port() {
 	exit 1
 }
 
-# Wait until everything accepted has left, so that a round does not pay for the one before.
-drain_backlog() {
-	for _ in $(seq 1200); do
-		[ "$(sql -c "SELECT count(*) FROM (SELECT 1 FROM messages WHERE open LIMIT 1) AS s")" = 0 ] && return
-		sleep 0.1
-	done
-	echo "the backlog does not drain" >&2
-	exit 1
+# Let one kind of daemon stand still, or go on. A benchmark of one part is not charged for the others.
+freeze() { kill -STOP "$(cat "$WORK/data/run/$1-1.pid")"; }
+thaw() { kill -CONT "$(cat "$WORK/data/run/$1-1.pid")"; }
+
+# Forget what was accepted, so that a round does not pay for the one before.
+forget_messages() {
+	sql -c 'TRUNCATE messages, idempotency_keys, once_refs; TRUNCATE peer.messages, peer.idempotency_keys; CHECKPOINT'
+	node --input-type=module -e "import {redisCommand} from './tests/integration/support/redis.mjs'; await redisCommand(process.env.URL, ['FLUSHALL'])"
 }
 
 note() { # name, a line of JSON

@@ -36,7 +36,9 @@ class Message(BaseModel):
 
 @app.on_event("startup")
 async def start():
-    app.state.pool = await asyncpg.create_pool(os.environ["PEER_DATABASE_URL"], min_size=8, max_size=16)
+    app.state.pool = await asyncpg.create_pool(
+        os.environ["PEER_DATABASE_URL"], min_size=8, max_size=16, server_settings={"search_path": "peer"}
+    )
     app.state.redis = redis.from_url(os.environ["PEER_REDIS_URL"])
     async with app.state.pool.acquire() as db:
         if await db.fetchval("SELECT to_regclass('messages')") is None:
