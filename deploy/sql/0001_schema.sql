@@ -93,6 +93,7 @@ CREATE TABLE messages (
 	status          smallint NOT NULL,          -- stands in no index, so that most moves are HOT
 	open            boolean NOT NULL,           -- outgoing and neither sent nor final: it holds up its conversation
 	outcome_unknown boolean NOT NULL DEFAULT false, -- the last attempt's end is not known
+	ever_unknown    boolean NOT NULL DEFAULT false, -- so was some attempt's: no later failure is a certain one any more
 	erased          boolean NOT NULL DEFAULT false,
 	attempts        smallint NOT NULL DEFAULT 0,
 	deaths          smallint NOT NULL DEFAULT 0, -- gateways that died while it was in flight there
