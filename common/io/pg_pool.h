@@ -13,5 +13,6 @@ void pg_pool_query(struct pg_pool *pool, const struct pg_stmt *stmt, const struc
 	pg_done_fn fn, void *ctx);
 void pg_pool_query_all(struct pg_pool *pool, int n, const struct pg_stmt *const *stmts, const struct pg_params *const *params,
 	int64_t deadline_ms, pg_done_fn fn, void *ctx);
+void pg_pool_forget(struct pg_pool *pool, const void *ctx); /* see pg_conn_forget() */
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Statements, parameters and results as the services see them. libpq stays behind pg_conn.c and pg_query.c.
+ * Statements, parameters and results as the services see them. libpq stays behind the files pg_*.c.
  * Parameters travel in binary; a statement's parameter types are fixed by casts in its SQL ($1::int8[]).
  */
 #ifndef WA_IO_PG_QUERY_H
@@ -29,7 +29,8 @@ void pg_param_bool(struct pg_params *params, bool yes);
 void pg_param_int2(struct pg_params *params, int16_t number);
 void pg_param_int4(struct pg_params *params, int32_t number);
 void pg_param_int8(struct pg_params *params, int64_t number);
-void pg_param_time(struct pg_params *params, int64_t wall_ms);     /* timestamptz; PG_TIME_NULL is NULL */
+void pg_param_time(struct pg_params *params, int64_t wall_ms);     /* timestamptz; PG_TIME_NULL is NULL; beyond
+   what the server can hold it is its first or last time, so that one silly time does not refuse a batch */
 
 #define PG_TIME_NULL INT64_MIN
 #define PG_INT_NULL  INT64_MIN /* in int arrays: a NULL element */
@@ -51,22 +52,25 @@ enum pg_status {
 };
 
 /* A result; it and all its views live until the callback returns. Columns are counted from 0. */
+/* A getter whose type is not that of the column is our bug (ASSERT): cast in the SQL, e.g. sum(n)::int8. */
 struct pg_result;
 enum pg_status pg_status(const struct pg_result *result);
 const char *pg_status_name(enum pg_status status);
 const char *pg_sqlstate(const struct pg_result *result);      /* "23505"; "" unless PG_FAILED */
 const char *pg_constraint(const struct pg_result *result);    /* name of the violated constraint, or "" */
 const struct err *pg_err(const struct pg_result *result);     /* one line; never parameter values */
-bool pg_is_retryable(const struct pg_result *result);         /* UNKNOWN, UNAVAILABLE, or FAILED by 40001, 40P01, 57P0x, 55P03, 53xxx */
+bool pg_is_retryable(const struct pg_result *result);         /* UNKNOWN, UNAVAILABLE, or FAILED by 40001, 40P01, 57P0x, 55P03, 53xxx,
+   or by a prepared plan that no longer fits the tables (it is prepared anew) */
 int pg_rows(const struct pg_result *result);
 int64_t pg_affected(const struct pg_result *result);          /* rows of an INSERT, UPDATE, DELETE */
 bool pg_is_null(const struct pg_result *result, int row, int col);
-struct strview pg_text(const struct pg_result *result, int row, int col);  /* text, varchar, jsonb as text; SV_NULL for NULL */
+struct strview pg_text(const struct pg_result *result, int row, int col);  /* text, varchar, enums, jsonb as text; SV_NULL for NULL */
 struct strview pg_bytes(const struct pg_result *result, int row, int col); /* bytea */
 int64_t pg_int(const struct pg_result *result, int row, int col);          /* int2, int4, int8; 0 for NULL */
 double pg_real(const struct pg_result *result, int row, int col);          /* float8 */
 bool pg_bool(const struct pg_result *result, int row, int col);
-int64_t pg_time(const struct pg_result *result, int row, int col);         /* wall ms; PG_TIME_NULL for NULL */
+int64_t pg_time(const struct pg_result *result, int row, int col);         /* wall ms; PG_TIME_NULL for NULL,
+   INT64_MAX for infinity */
 /* A text[] column: its elements, allocated in pool. Returns their number. */
 int pg_text_array(const struct pg_result *result, int row, int col, struct pool *pool, struct strview **ret_elements);
 
