@@ -1,13 +1,17 @@
 /*
  * An HTTP/1.1 load generator for the benchmarks: keep-alive connections on epoll, one thread.
  *
- * usage: loadgen --port P --path /x --connections N --seconds S [--rate R] [--method POST] [--header 'K: V']…
+ * usage: loadgen --port P --path /x --connections N --seconds S [--rate R] [--method POST]
+ * [--header 'K: V']…
  *                [--body TEMPLATE] [--contacts FIRST:COUNT] [--tag TEXT]
- * In headers and body, {n} becomes a number that never repeats and {c} a contact id out of the range, in turn.
- * --rate R is an open loop: requests are due R times a second whatever the server does, and latency counts from when a request
- * was due, so that a server that stalls is charged for those that had to wait. Without it each connection sends its next
- * request as soon as it has its answer.
- * Prints one line of JSON.
+ * In headers and body, {n} becomes a number that never repeats and {c} a contact id out of the
+ * range, in turn.
+ * --rate R is an open loop: requests are due R times a second whatever the server does, and latency
+ * counts from when a request was due, so that a server that stalls is charged for those that had to
+ * wait. Without it each connection sends its next request as soon as it has its answer.
+ * --ahead N --done-file F --per-message K: a closed loop over the whole pipeline. No request is
+ * started while more than N messages were accepted but not yet reported K times by webhook; F is
+ * where bare_evhttp counts those. `finished` is how many were. Prints one line of JSON.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,10 +24,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_REQUEST = 16384, MAX_ANSWER = 65536, MAX_HEADERS = 16, BUCKETS = 200000, BUCKET_US = 10 };
+enum {
+	MAX_REQUEST = 16384,
+	MAX_ANSWER = 65536,
+	MAX_HEADERS = 16,
+	BUCKETS = 200000,
+	BUCKET_US = 10
+};
 
 struct options {
 	int port;
@@ -38,6 +49,9 @@ struct options {
 	double rate;
 	long first_contact;
 	long n_contacts;
+	long ahead;
+	long per_message;
+	volatile int64_t *webhooks;
 };
 
 struct connection {
@@ -60,7 +74,13 @@ struct totals {
 	uint32_t bucket[BUCKETS];
 };
 
-static struct options options = {.path = "/", .method = "POST", .connections = 64, .seconds = 10, .n_contacts = 1, .tag = ""};
+static struct options options = {.path = "/",
+	.method = "POST",
+	.connections = 64,
+	.seconds = 10,
+	.n_contacts = 1,
+	.per_message = 1,
+	.tag = ""};
 static struct totals totals;
 static int epoll_fd;
 static struct connection *connections;
@@ -87,7 +107,8 @@ static size_t expand(const char *text, char *out, size_t size)
 
 	for (const char *p = text; *p != '\0' && len + 64 < size;) {
 		if (strncmp(p, "{n}", 3) == 0) {
-			len += (size_t)snprintf(out + len, size - len, "%s%ld", options.tag, serial);
+			len += (size_t)snprintf(
+				out + len, size - len, "%s%ld", options.tag, serial);
 			p += 3;
 		} else if (strncmp(p, "{c}", 3) == 0) {
 			len += (size_t)snprintf(out + len, size - len, "%ld",
@@ -106,7 +127,8 @@ static void build_request(struct connection *c)
 	char body[MAX_REQUEST / 2] = "";
 	size_t body_len = options.body != NULL ? expand(options.body, body, sizeof(body)) : 0;
 	size_t len = (size_t)snprintf(c->request, sizeof(c->request),
-		"%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n",
+		"%s %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: "
+		"application/json\r\nContent-Length: %zu\r\n",
 		options.method, options.path, body_len);
 
 	for (int i = 0; i < options.n_headers; i++) {
@@ -121,7 +143,8 @@ static void build_request(struct connection *c)
 
 static void open_connection(struct connection *c)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)options.port),
+	struct sockaddr_in address = {.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)options.port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
 	int one = 1;
@@ -155,7 +178,8 @@ static void write_request(struct connection *c)
 			return;
 		}
 		if (n < 0) {
-			continue; /* requests are far smaller than a socket buffer: this does not spin in practice */
+			continue; /* requests are far smaller than a socket buffer: this does not
+				     spin in practice */
 		}
 		c->sent += (size_t)n;
 	}
@@ -228,8 +252,27 @@ static void start_due(int64_t begun, int64_t now, long *scheduled)
 
 	for (int i = 0; i < options.connections && *scheduled < due; i++) {
 		if (!connections[i].busy) {
-			start_request(&connections[i], begun + (int64_t)((double)*scheduled * 1e6 / options.rate));
+			start_request(&connections[i],
+				begun + (int64_t)((double)*scheduled * 1e6 / options.rate));
 			(*scheduled)++;
+		}
+	}
+}
+
+static long finished(void)
+{
+	return options.webhooks != NULL ? (long)(*options.webhooks / options.per_message) : 0;
+}
+
+/* Whole pipeline: idle connections go on while not too much is under way. */
+static void start_allowed(int64_t now)
+{
+	long under_way = totals.started - totals.refused - totals.broken - finished();
+
+	for (int i = 0; i < options.connections && under_way < options.ahead; i++) {
+		if (!connections[i].busy) {
+			start_request(&connections[i], now);
+			under_way++;
 		}
 	}
 }
@@ -241,11 +284,13 @@ static void run(void)
 	int64_t end = begun + (int64_t)(options.seconds * 1e6);
 	long scheduled = 0;
 
-	for (int i = 0; options.rate <= 0 && i < options.connections; i++) {
+	bool is_free = options.rate <= 0 && options.ahead == 0;
+
+	for (int i = 0; is_free && i < options.connections; i++) {
 		start_request(&connections[i], now_us());
 	}
 	for (int64_t now = begun; now < end; now = now_us()) {
-		int n = epoll_wait(epoll_fd, events, 256, options.rate > 0 ? 1 : 100);
+		int n = epoll_wait(epoll_fd, events, 256, is_free ? 100 : 1);
 
 		now = now_us();
 		for (int i = 0; i < n; i++) {
@@ -255,12 +300,14 @@ static void run(void)
 				continue;
 			}
 			finish_request(c, now);
-			if (options.rate <= 0) {
+			if (is_free) {
 				start_request(c, now);
 			}
 		}
 		if (options.rate > 0) {
 			start_due(begun, now, &scheduled);
+		} else if (!is_free) {
+			start_allowed(now);
 		}
 	}
 }
@@ -279,34 +326,76 @@ static double percentile_ms(double share)
 	return 0;
 }
 
+static volatile int64_t *map_counter(const char *file)
+{
+	int fd = open(file, O_RDONLY | O_CLOEXEC);
+	void *map =
+		fd >= 0 ? mmap(NULL, sizeof(int64_t), PROT_READ, MAP_SHARED, fd, 0) : MAP_FAILED;
+
+	if (map == MAP_FAILED) {
+		fail(file);
+	}
+	return map;
+}
+
 static void parse_options(int argc, char **argv)
 {
-	static const struct option longs[] = {{"port", 1, NULL, 'p'}, {"path", 1, NULL, 'u'}, {"method", 1, NULL, 'm'},
-		{"connections", 1, NULL, 'c'}, {"seconds", 1, NULL, 's'}, {"rate", 1, NULL, 'r'}, {"header", 1, NULL, 'H'},
-		{"body", 1, NULL, 'b'}, {"contacts", 1, NULL, 'k'}, {"tag", 1, NULL, 't'}, {NULL, 0, NULL, 0}};
+	static const struct option longs[] = {{"port", 1, NULL, 'p'}, {"path", 1, NULL, 'u'},
+		{"method", 1, NULL, 'm'}, {"connections", 1, NULL, 'c'}, {"seconds", 1, NULL, 's'},
+		{"rate", 1, NULL, 'r'}, {"header", 1, NULL, 'H'}, {"body", 1, NULL, 'b'},
+		{"contacts", 1, NULL, 'k'}, {"tag", 1, NULL, 't'}, {"ahead", 1, NULL, 'a'},
+		{"done-file", 1, NULL, 'f'}, {"per-message", 1, NULL, 'n'}, {NULL, 0, NULL, 0}};
 
 	for (int o; (o = getopt_long(argc, argv, "", longs, NULL)) != -1;) {
 		switch (o) {
-		case 'p': options.port = (int)strtol(optarg, NULL, 10); break;
-		case 'u': options.path = optarg; break;
-		case 'm': options.method = optarg; break;
-		case 'c': options.connections = (int)strtol(optarg, NULL, 10); break;
-		case 's': options.seconds = strtod(optarg, NULL); break;
-		case 'r': options.rate = strtod(optarg, NULL); break;
-		case 'b': options.body = optarg; break;
-		case 't': options.tag = optarg; break;
+		case 'p':
+			options.port = (int)strtol(optarg, NULL, 10);
+			break;
+		case 'u':
+			options.path = optarg;
+			break;
+		case 'm':
+			options.method = optarg;
+			break;
+		case 'c':
+			options.connections = (int)strtol(optarg, NULL, 10);
+			break;
+		case 's':
+			options.seconds = strtod(optarg, NULL);
+			break;
+		case 'r':
+			options.rate = strtod(optarg, NULL);
+			break;
+		case 'b':
+			options.body = optarg;
+			break;
+		case 't':
+			options.tag = optarg;
+			break;
+		case 'a':
+			options.ahead = strtol(optarg, NULL, 10);
+			break;
+		case 'n':
+			options.per_message = strtol(optarg, NULL, 10);
+			break;
+		case 'f':
+			options.webhooks = map_counter(optarg);
+			break;
 		case 'H':
 			if (options.n_headers < MAX_HEADERS) {
 				options.headers[options.n_headers++] = optarg;
 			}
 			break;
 		case 'k':
-			if (sscanf(optarg, "%ld:%ld", &options.first_contact, &options.n_contacts) != 2 || options.n_contacts < 1) {
+			if (sscanf(optarg, "%ld:%ld", &options.first_contact,
+				    &options.n_contacts) != 2 ||
+				options.n_contacts < 1) {
 				fprintf(stderr, "--contacts FIRST:COUNT\n");
 				exit(2);
 			}
 			break;
-		default: exit(2);
+		default:
+			exit(2);
 		}
 	}
 	if (options.port <= 0 || options.connections < 1) {
@@ -327,10 +416,11 @@ int main(int argc, char **argv)
 		open_connection(&connections[i]);
 	}
 	run();
-	printf("{\"seconds\":%.1f,\"done\":%ld,\"accepted\":%ld,\"refused\":%ld,\"broken\":%ld,\"per_s\":%.0f,"
+	printf("{\"seconds\":%.1f,\"finished\":%ld,\"done\":%ld,\"accepted\":%ld,\"refused\":%ld,"
+	       "\"broken\":%ld,\"per_s\":%.0f,"
 	       "\"p50_ms\":%.2f,\"p90_ms\":%.2f,\"p99_ms\":%.2f,\"p999_ms\":%.2f}\n",
-		options.seconds, totals.done, totals.accepted, totals.refused, totals.broken,
-		(double)totals.accepted / options.seconds, percentile_ms(0.5), percentile_ms(0.9), percentile_ms(0.99),
-		percentile_ms(0.999));
+		options.seconds, finished(), totals.done, totals.accepted, totals.refused,
+		totals.broken, (double)totals.accepted / options.seconds, percentile_ms(0.5),
+		percentile_ms(0.9), percentile_ms(0.99), percentile_ms(0.999));
 	return 0;
 }
