@@ -12,6 +12,7 @@ API_ADDR=''
 API_URL=''
 ADMIN_TOKEN=''
 TEST_OWNER=''
+LOG_START=0 # how long the supervisor's log was before
 SUPERVISOR='' # its process id, while it is ours to stop
 
 # Variables that are the stack's own: another stack's, sourced from its run.env, are of no use to it.
@@ -193,6 +194,7 @@ supervisor_runs() {
 }
 
 supervisor_start() {
+  LOG_START=$(stat -c %s "$DATA/log/supervisor.log" 2>/dev/null || echo 0)
   (
     local name
     exec 9>&-
@@ -239,10 +241,18 @@ is_healthy() {
   [[ $(health) =~ ^\{[[:space:]]*\"status\"[[:space:]]*:[[:space:]]*\"ok\" ]]
 }
 
+# Prints the name of a process that died five times since this start, if there is one.
+crash_loop() {
+  tail -c "+$((LOG_START + 1))" "$DATA/log/supervisor.log" | awk '
+    $4 == "at=process_end" && ++count[$5] == 5 && !found++ { sub("name=", "", $5); print $5 }'
+}
+
 health_wait() {
   local deadline=$((SECONDS + START_TIMEOUT_S)) name
   until is_healthy; do
     kill -0 "$SUPERVISOR" 2>/dev/null || die_with_log "the supervisor ended" supervisor
+    name=$(crash_loop)
+    [ -z "$name" ] || die_with_log "$name dies as soon as it is started" "$name"
     if [ "$SECONDS" -ge "$deadline" ]; then
       for name in $(instances); do
         printf -- '--- %s\n' "$DATA/log/$name.log" >&2
