@@ -212,12 +212,11 @@ static void line_end(struct line *line)
 	line->text[line->len] = '\0';
 }
 
-/* Put the line on stderr as one write. False when its reader is stuck: then only the first line
- * waits for it. */
-static bool line_send(struct line *line)
+/* Put the line on stderr as one write. False when its reader does not keep up. */
+static bool line_send(struct line *line, int wait_ms)
 {
 	struct pollfd poller = {.fd = STDERR_FILENO, .events = POLLOUT};
-	if (poll(&poller, 1, logger.stuck ? 0 : STUCK_MS) != 1)
+	if (poll(&poller, 1, wait_ms) != 1)
 		return false;
 	line->text[line->len] = '\n';
 	ssize_t sent = write(STDERR_FILENO, line->text, line->len + 1);
@@ -231,8 +230,18 @@ static void send_dropped_count(void)
 	line_begin(&line, LOG_LEVEL_WARN, "log_dropped");
 	line_put_field(&line, &lines);
 	line_end(&line);
-	if (line_send(&line))
+	if (line_send(&line, 0))
 		logger.dropped = 0;
+}
+
+/* Only the first line that finds the reader stuck waits for it. */
+static void send_or_drop(struct line *line)
+{
+	logger.stuck = !line_send(line, logger.stuck ? 0 : STUCK_MS);
+	if (logger.stuck)
+		logger.dropped++;
+	else if (logger.dropped > 0)
+		send_dropped_count();
 }
 
 void log_write(enum log_level level, const char *at, const struct log_field *fields)
@@ -244,15 +253,10 @@ void log_write(enum log_level level, const char *at, const struct log_field *fie
 	for (; fields->key != NULL; fields++)
 		line_put_field(&line, fields);
 	line_end(&line);
-	if (logger.capture != NULL) {
+	if (logger.capture != NULL)
 		logger.capture(logger.capture_ctx, line.text);
-	} else {
-		logger.stuck = !line_send(&line);
-		if (logger.stuck)
-			logger.dropped++;
-		else if (logger.dropped > 0)
-			send_dropped_count();
-	}
+	else
+		send_or_drop(&line);
 	errno = saved_errno;
 }
 
