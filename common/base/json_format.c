@@ -66,7 +66,7 @@ static void escape_byte(unsigned char byte, struct strbuf *out)
 
 void json_escape(struct strview text, struct strbuf *out)
 {
-	const char *at = text.ptr;
+	const char *at = text.ptr != NULL ? text.ptr : "";
 	const char *end = at + text.len;
 
 	strbuf_reserve(out, text.len + 2);
