@@ -1,7 +1,8 @@
 /*
  * Outgoing HTTP on curl_multi with the loop's sockets: keep-alive, deadlines over everything including the body, an address guard
  * at every connect and every reuse, no redirects, no proxy from the environment, no decompression, a byte limit counted in the
- * write callback. curl stays behind http_client.c.
+ * write callback. A request that finds its kept connection closed before any byte of an answer is sent once more on a new one, as
+ * HTTP clients do. curl stays behind http_client.c.
  */
 #ifndef WA_IO_HTTP_CLIENT_H
 #define WA_IO_HTTP_CLIENT_H
@@ -29,10 +30,11 @@ struct http_call_options {
 	int n_headers;
 	struct strview body;         /* copied */
 	int64_t connect_timeout_ms;  /* 0 = 5 s */
-	int64_t total_timeout_ms;    /* 0 = 15 s */
+	int64_t total_timeout_ms;    /* 0 = 15 s; counts from the start, the wait for a free connection included */
 	int64_t max_response_bytes;  /* 0 = 16 KiB; how more is treated: see cut_response */
 	bool cut_response;           /* true: what is beyond the limit ends the call as success with the body cut; false: an error */
-	/* When not NULL the body goes here instead of being kept; return -1 to stop the call. */
+	/* When not NULL the body goes here, with fn's ctx, instead of being kept; return -1 to stop the call. It may start and
+	   cancel calls, but not free the client. */
 	int (*on_body)(void *ctx, const void *data, size_t len);
 };
 
@@ -64,7 +66,7 @@ typedef void (*http_answer_fn)(void *ctx, const struct http_answer *answer);
 /* guard is borrowed. max_connections in all, max_per_host of them to one host. */
 struct http_client *http_client_new(struct loop *loop, const struct url_guard *guard, int max_connections, int max_per_host);
 void http_client_free(struct http_client **client); /* ends calls without their callbacks */
-/* Never calls fn before it returns. The call is gone after fn. */
+/* Never calls fn before it returns. The call is gone after fn, from which the client must not be freed. */
 struct http_call *http_client_start(struct http_client *client, const struct http_call_options *options, http_answer_fn fn,
 	void *ctx);
 void http_call_cancel(struct http_call **call); /* fn is not called */
