@@ -84,10 +84,14 @@ static void read_header(struct http_call *call, struct strview line)
 {
 	struct strview name;
 
-	if (sv_starts_with(line, "HTTP/")) /* another answer: the one before was of class 1 */
+	if (sv_starts_with(line, "HTTP/")) { /* another answer: the one before was of class 1 */
 		call->retry_after_ms = -1;
-	else if (sv_split(&line, ':', &name) && sv_ieq_cstr(name, "Retry-After"))
+		call->has_head = false;
+	} else if (sv_trim(line).len == 0) {
+		call->has_head = true;
+	} else if (sv_split(&line, ':', &name) && sv_ieq_cstr(name, "Retry-After")) {
 		call->retry_after_ms = retry_after_parse_ms(line, clock_wall_ms());
+	}
 }
 
 static size_t on_header(char *data, size_t size, size_t count, void *ctx)
@@ -267,14 +271,24 @@ void http_call_free(struct http_call *call)
 
 /* --- what became of it --- */
 
+/* curl is content with a connection that ends within the header, or after a preliminary answer. */
+static bool has_final_head(const struct http_call *call)
+{
+	long status = 0;
+
+	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+	return call->has_head && status >= 200;
+}
+
 static enum http_failure judge_code(const struct http_call *call, CURLcode code)
 {
 	switch ((int)code) { /* curl has a hundred codes, and more with each release */
 	case CURLE_OK:
-		return HTTP_FAILURE_NONE;
+		return has_final_head(call) ? HTTP_FAILURE_NONE : HTTP_FAILURE_BROKEN;
 	case CURLE_URL_MALFORMAT:
-	case CURLE_UNSUPPORTED_PROTOCOL:
 		return HTTP_FAILURE_GUARD;
+	case CURLE_UNSUPPORTED_PROTOCOL: /* of the URL, or an answer without a status line */
+		return call->is_sent ? HTTP_FAILURE_BROKEN : HTTP_FAILURE_GUARD;
 	case CURLE_COULDNT_RESOLVE_HOST:
 		return HTTP_FAILURE_RESOLVE;
 	case CURLE_COULDNT_CONNECT:
@@ -319,6 +333,8 @@ static void describe(
 		err_set(err, "the address is not one that may be called");
 	else if (failure == HTTP_FAILURE_TOO_LARGE)
 		err_set(err, "the answer is larger than allowed");
+	else if (failure == HTTP_FAILURE_BROKEN && code == CURLE_OK)
+		err_set(err, "the connection ended within the answer's header");
 	else if (failure == HTTP_FAILURE_ABORTED)
 		err_set(err, "given up while the answer came in");
 	else if (failure != HTTP_FAILURE_NONE)

@@ -52,6 +52,7 @@ struct http_call {
 	bool has_socket; /* the guard allowed one */
 	enum http_call_cut cut;
 	int64_t header_bytes; /* of all answers, 1xx too */
+	bool has_head;        /* the header of the last answer came to its end */
 	int64_t body_bytes;
 	int64_t retry_after_ms;
 	struct strbuf body;
