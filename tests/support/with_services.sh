@@ -1,6 +1,7 @@
 #!/bin/bash
 # with_services.sh COMMAND [ARG…]: run COMMAND with a Postgres and a Redis of its own, gone when it ends.
 # It finds them in WA_TEST_DATABASE_URL (an empty database of a superuser) and WA_TEST_REDIS_URL.
+# WITH_SERVICES_SCHEMA=1 makes that database the product's: roles and all migrations of deploy/.
 # WITH_SERVICES_KEEP=1 leaves the folder with their logs behind.
 set -euo pipefail
 
@@ -75,9 +76,24 @@ start_redis() {
 	fail "redis did not start"
 }
 
+apply_schema() {
+	local deploy role
+	deploy=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../deploy" && pwd)
+	mkdir "$dir/passwords"
+	for role in wa api sender gateway webhooker; do
+		echo "$role" >"$dir/passwords/$role"
+	done
+	{
+		WA_SUPERUSER_DATABASE_URL=$WA_TEST_DATABASE_URL WA_ROLE_PASSWORDS=$dir/passwords "$deploy/roles" &&
+			WA_DATABASE_URL="postgresql://wa@/wa?host=$dir" "$deploy/migrate"
+	} >"$dir/migrate.log" 2>&1 || fail "the schema could not be applied"
+	WA_TEST_DATABASE_URL="postgresql://postgres@/wa?host=$dir"
+}
+
 start_postgres
 start_redis
 export WA_TEST_DATABASE_URL="postgresql://postgres@/postgres?host=$dir"
+[[ -z ${WITH_SERVICES_SCHEMA:-} ]] || apply_schema
 export WA_TEST_REDIS_URL=$redis_url
 
 "$@" &
