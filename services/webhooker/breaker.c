@@ -16,7 +16,8 @@ static int64_t probe_wait_ms(const struct schedule *schedule, int failures)
 	return wait_ms < 0 || wait_ms > BREAKER_PROBE_MAX_MS ? BREAKER_PROBE_MAX_MS : wait_ms;
 }
 
-bool breaker_fail(struct breaker *breaker, const struct schedule *schedule, int64_t started_ms, int64_t now_ms)
+bool breaker_fail(struct breaker *breaker, const struct schedule *schedule, int64_t started_ms,
+	int64_t now_ms)
 {
 	if (!breaker->is_failing)
 		breaker->failing_since_ms = started_ms;

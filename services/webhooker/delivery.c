@@ -45,7 +45,8 @@ bool delivery_is_claimed(const struct delivery *delivery)
 	return delivery->state != DELIVERY_WAITING;
 }
 
-struct delivery_end delivery_end_of(enum verdict verdict, int attempts, const struct schedule *schedule, int64_t retry_after_ms)
+struct delivery_end delivery_end_of(
+	enum verdict verdict, int attempts, const struct schedule *schedule, int64_t retry_after_ms)
 {
 	if (verdict == VERDICT_OK)
 		return (struct delivery_end){.status = DELIVERY_DELIVERED};

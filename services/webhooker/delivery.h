@@ -1,6 +1,7 @@
 /*
- * One endpoint is owed one event. Pure: the row of `deliveries` as it lies in memory, the states it goes through here (drawn in
- * docs/state/delivery.dot), and what follows from the end of an attempt. Times are of the monotonic clock unless a name says else.
+ * One endpoint is owed one event. Pure: the row of `deliveries` as it lies in memory, the states it
+ * goes through here (drawn in docs/state/delivery.dot), and what follows from the end of an
+ * attempt. Times are of the monotonic clock unless a name says else.
  */
 #ifndef WA_WEBHOOKER_DELIVERY_H
 #define WA_WEBHOOKER_DELIVERY_H
@@ -43,16 +44,22 @@ struct delivery_facts {
 	int32_t tenant_id;
 	int32_t contact_id; /* 0: the event has no contact */
 	int partition;
-	int attempts;           /* made so far */
-	int64_t due_in_ms;      /* until the next attempt may be made; 0 or less: now */
-	int64_t tried_ago_ms;   /* since its first attempt; without meaning when none was made */
+	int attempts;         /* made so far */
+	int64_t due_in_ms;    /* until the next attempt may be made; 0 or less: now */
+	int64_t tried_ago_ms; /* since its first attempt; without meaning when none was made */
 };
 
 struct delivery_lane;
 struct delivery_shard;
 struct outlet;
 
-enum delivery_place { DELIVERY_NOWHERE, DELIVERY_IN_FRESH, DELIVERY_IN_RETRY, DELIVERY_IN_PREPARED, DELIVERY_IN_SENDING };
+enum delivery_place {
+	DELIVERY_NOWHERE,
+	DELIVERY_IN_FRESH,
+	DELIVERY_IN_RETRY,
+	DELIVERY_IN_PREPARED,
+	DELIVERY_IN_SENDING
+};
 
 struct delivery {
 	struct id_node node; /* webhook id, sequence */
@@ -80,28 +87,35 @@ struct delivery {
 	bool is_trouble; /* claimed among the slots that retries and slow endpoints share */
 	bool is_probe;   /* claimed while its endpoint took nothing */
 	bool has_failed;
-	bool is_held_here; /* this process has seen it refused, or has taken it over while it held its lane */
+	bool is_held_here; /* this process has seen it refused */
+	bool is_compared;  /* the next of its lane was refused as well, and it has not been tried
+			      since */
 	int64_t due_ms;
 	int64_t first_failed_ms; /* start of the first attempt that failed; has_failed */
 	int64_t held_here_ms;    /* when that was, the last time; is_held_here */
-	int64_t hold_until_ms;   /* has_failed */
+	int64_t hold_until_ms;   /* when it is to be seen whether it goes on holding its lane;
+				    has_failed */
 	int64_t started_ms;      /* SENDING: when the POST began */
-	uint64_t claim; /* number of the claim it was last taken out under: results of an older one do not concern it */
+	uint64_t claim; /* number of the claim it was last taken out under: results of an older one
+			   do not concern it */
 	struct strbuf body; /* PREPARED and SENDING */
 	void *call;         /* SENDING: delivery_send's */
 };
 TAILQ_HEAD(delivery_list, delivery);
 
 const char *delivery_state_name(enum delivery_state state);
-void delivery_set_state(struct delivery *delivery, enum delivery_state state); /* asserts the move */
+void delivery_set_state(
+	struct delivery *delivery, enum delivery_state state); /* asserts the move */
 /* In any of the four later states? */
 bool delivery_is_claimed(const struct delivery *delivery);
 
-/* What follows from the attempt that made it `attempts` made. retry_after_ms: what the endpoint asked for, -1 when nothing. */
+/* What follows from the attempt that made it `attempts` made. retry_after_ms: what the endpoint
+ * asked for, -1 when nothing. */
 struct delivery_end {
 	enum delivery_status status; /* DELIVERY_PENDING: another attempt in wait_ms */
 	int64_t wait_ms;
 };
-struct delivery_end delivery_end_of(enum verdict verdict, int attempts, const struct schedule *schedule, int64_t retry_after_ms);
+struct delivery_end delivery_end_of(enum verdict verdict, int attempts,
+	const struct schedule *schedule, int64_t retry_after_ms);
 
 #endif

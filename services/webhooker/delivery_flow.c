@@ -1,9 +1,10 @@
-/* One delivery's way through the queue: scheduled, claimed, prepared, started, finished, recorded. */
+/* One delivery's way through the queue: scheduled, claimed, prepared, started, finished, recorded.
+ */
 #include "common/base/attr.h"
 #include "common/base/check.h"
 #include "services/webhooker/delivery_queue_internal.h"
 
-/* An endpoint that is not known or paused is looked at again after this, when a hold of one of its events ends. */
+/* What goes on holding its lane is looked at again after this. */
 #define HOLD_LOOK_MS 5000
 
 /* --- its time --- */
@@ -36,7 +37,8 @@ void queue_look_at_lane(struct delivery_queue *queue, struct delivery_lane *lane
 {
 	struct delivery *current = delivery_lane_current(lane);
 
-	if (current != NULL && (!queue->is_open[current->partition] || current->state != DELIVERY_WAITING))
+	if (current != NULL &&
+		(!queue->is_open[current->partition] || current->state != DELIVERY_WAITING))
 		current = NULL;
 	if (lane->scheduled == current)
 		return;
@@ -57,11 +59,11 @@ static void let_loose(struct delivery_queue *queue, struct delivery *delivery, i
 
 static void end_hold(struct delivery_queue *queue, struct delivery *delivery, int64_t now_ms)
 {
-	if (delivery->outlet->state != OUTLET_OPEN) {
-		timer_heap_set(&queue->timers, &delivery->timer, now_ms + HOLD_LOOK_MS);
-		return;
-	}
-	switch (delivery_lane_end_hold(delivery, &delivery->outlet->breaker)) {
+	enum hold_end end = HOLD_GOES_ON;
+
+	if (delivery->outlet->state == OUTLET_OPEN)
+		end = delivery_lane_end_hold(delivery, &delivery->outlet->breaker, now_ms);
+	switch (end) {
 	case HOLD_ENDS_LOOSE:
 		let_loose(queue, delivery, now_ms);
 		break;
@@ -70,9 +72,7 @@ static void end_hold(struct delivery_queue *queue, struct delivery *delivery, in
 		queue_schedule(queue, delivery, now_ms);
 		break;
 	case HOLD_GOES_ON:
-		delivery->is_held_here = true;
-		delivery->held_here_ms = now_ms;
-		delivery->hold_until_ms = now_ms + queue->options.hold_ms;
+		delivery->hold_until_ms = now_ms + HOLD_LOOK_MS;
 		queue_schedule(queue, delivery, now_ms);
 		break;
 	}
@@ -82,7 +82,8 @@ static void on_timer(struct delivery_queue *queue, struct timer_node *timer, int
 {
 	timer_heap_remove(&queue->timers, timer);
 	if (timer->kind == TIMER_OUTLET) {
-		delivery_slots_look(&queue->slots, container_of(timer, struct outlet, timer), now_ms);
+		delivery_slots_look(
+			&queue->slots, container_of(timer, struct outlet, timer), now_ms);
 		return;
 	}
 	struct delivery *delivery = container_of(timer, struct delivery, timer);
@@ -117,16 +118,25 @@ struct delivery *delivery_queue_claim(struct delivery_queue *queue, int64_t now_
 	return delivery;
 }
 
-struct delivery *delivery_queue_find(struct delivery_queue *queue, int32_t webhook_id, int64_t sequence, uint64_t claim)
+struct delivery *delivery_queue_find(
+	struct delivery_queue *queue, int32_t webhook_id, int64_t sequence, uint64_t claim)
 {
 	struct delivery *delivery = queue_find(queue, webhook_id, sequence);
 
-	return delivery != NULL && delivery->claim == claim && delivery_is_claimed(delivery) ? delivery : NULL;
+	return delivery != NULL && delivery->claim == claim && delivery_is_claimed(delivery)
+		       ? delivery
+		       : NULL;
+}
+
+bool delivery_queue_knows(const struct delivery_queue *queue, int32_t webhook_id, int64_t sequence)
+{
+	return queue_find(queue, webhook_id, sequence) != NULL;
 }
 
 void queue_wait_again(struct delivery_queue *queue, struct delivery *delivery, int64_t now_ms)
 {
-	if (delivery->outlet->state == OUTLET_GONE || !delivery_shard_keeps(delivery->shard, delivery->sequence)) {
+	if (delivery->outlet->state == OUTLET_GONE ||
+		!delivery_shard_keeps(delivery->shard, delivery->sequence)) {
 		delivery_queue_remove(queue, delivery, now_ms);
 		return;
 	}
@@ -149,14 +159,15 @@ static void return_prepared(struct delivery_queue *queue, struct outlet *outlet,
 	}
 }
 
-/* Was it claimed when its endpoint still took things, which it does no more? */
+/* Has something happened since it was claimed, so that it must not go now? */
 static bool should_return(const struct delivery_queue *queue, const struct delivery *delivery)
 {
-	return !queue->is_open[delivery->partition] ||
+	return !queue->is_open[delivery->partition] || !delivery_lane_lets_go(delivery) ||
 	       (breaker_is_tripped(&delivery->outlet->breaker) && !delivery->is_probe);
 }
 
-void delivery_queue_prepared(struct delivery_queue *queue, struct delivery *delivery, int64_t now_ms)
+void delivery_queue_prepared(
+	struct delivery_queue *queue, struct delivery *delivery, int64_t now_ms)
 {
 	ASSERT(delivery->state == DELIVERY_PREPARING);
 	if (should_return(queue, delivery)) {
@@ -167,8 +178,8 @@ void delivery_queue_prepared(struct delivery_queue *queue, struct delivery *deli
 	delivery_slots_prepared(&queue->slots, delivery, now_ms);
 }
 
-void delivery_queue_put_back(struct delivery_queue *queue, struct delivery *delivery, const struct delivery_facts *facts,
-	int64_t wait_ms, int64_t now_ms)
+void delivery_queue_put_back(struct delivery_queue *queue, struct delivery *delivery,
+	const struct delivery_facts *facts, int64_t wait_ms, int64_t now_ms)
 {
 	ASSERT(delivery->state == DELIVERY_PREPARING);
 	delivery_slots_withdraw(&queue->slots, delivery, now_ms);
@@ -179,7 +190,8 @@ void delivery_queue_put_back(struct delivery_queue *queue, struct delivery *deli
 		if (facts->attempts > 0 && !delivery->has_failed) {
 			delivery->has_failed = true;
 			delivery->first_failed_ms = now_ms - facts->tried_ago_ms;
-			delivery->hold_until_ms = delivery->first_failed_ms + queue->options.hold_ms;
+			delivery->hold_until_ms =
+				delivery->first_failed_ms + queue->options.hold_ms;
 		}
 	}
 	queue_wait_again(queue, delivery, now_ms);
@@ -207,18 +219,16 @@ static void on_held_again(void *ctx, struct delivery *held)
 
 static void note_failure(struct delivery_queue *queue, struct delivery *delivery, int64_t now_ms)
 {
-	int64_t hold_until_ms = now_ms + queue->options.hold_ms;
-
-	if (!delivery->has_failed) {
-		delivery->has_failed = true;
+	if (!delivery->has_failed)
 		delivery->first_failed_ms = delivery->started_ms;
-		delivery->hold_until_ms = hold_until_ms;
-	}
+	delivery->has_failed = true;
 	delivery->is_held_here = true;
+	delivery->is_compared = false;
 	delivery->held_here_ms = delivery->started_ms;
+	delivery->hold_until_ms = delivery->first_failed_ms + queue->options.hold_ms;
 	if (!delivery->is_loose)
-		delivery_lane_hold_again(delivery->lane, delivery, &delivery->outlet->breaker, hold_until_ms, on_held_again,
-			&(struct moment){queue, now_ms});
+		delivery_lane_hold_again(delivery->lane, delivery, &delivery->outlet->breaker,
+			on_held_again, &(struct moment){queue, now_ms});
 }
 
 static void note_success(struct delivery *delivery)
@@ -227,19 +237,21 @@ static void note_success(struct delivery *delivery)
 	delivery->is_settled = true;
 }
 
-static struct delivery_news judge(struct delivery_queue *queue, struct delivery *delivery, const struct delivery_result *result,
-	int64_t now_ms)
+static struct delivery_news judge(struct delivery_queue *queue, struct delivery *delivery,
+	const struct delivery_result *result, int64_t now_ms)
 {
 	struct breaker *breaker = &delivery->outlet->breaker;
 	struct delivery_news news = {
-		.end = delivery_end_of(result->verdict, delivery->attempts, &queue->options.schedule, result->retry_after_ms),
+		.end = delivery_end_of(result->verdict, delivery->attempts,
+			&queue->options.schedule, result->retry_after_ms),
 	};
 
 	delivery->outlet->last_duration_ms = now_ms - delivery->started_ms;
 	if (result->verdict == VERDICT_OK)
 		news.has_recovered = breaker_succeed(breaker, now_ms);
 	else if (result->is_charged)
-		news.has_tripped = breaker_fail(breaker, &queue->options.schedule, delivery->started_ms, now_ms);
+		news.has_tripped = breaker_fail(
+			breaker, &queue->options.schedule, delivery->started_ms, now_ms);
 	news.failing_for_ms = breaker->is_failing ? now_ms - breaker->failing_since_ms : -1;
 	return news;
 }
@@ -265,7 +277,8 @@ struct delivery_news delivery_queue_finish(struct delivery_queue *queue, struct 
 	return news;
 }
 
-void delivery_queue_recorded(struct delivery_queue *queue, struct delivery *delivery, int64_t now_ms)
+void delivery_queue_recorded(
+	struct delivery_queue *queue, struct delivery *delivery, int64_t now_ms)
 {
 	ASSERT(delivery->state == DELIVERY_RECORDING);
 	if (delivery->is_final)

@@ -34,11 +34,23 @@ struct delivery *delivery_lane_current(const struct delivery_lane *lane)
 
 	if (lane->n_busy > 0)
 		return NULL;
-	TAILQ_FOREACH(delivery, &lane->deliveries, in_lane) {
+	TAILQ_FOREACH(delivery, &lane->deliveries, in_lane)
+	{
 		if (!delivery->is_loose && !delivery->is_settled)
 			return delivery;
 	}
 	return NULL;
+}
+
+bool delivery_lane_lets_go(const struct delivery *delivery)
+{
+	const struct delivery *before = TAILQ_PREV(delivery, delivery_list, in_lane);
+
+	if (delivery->is_loose)
+		return true;
+	while (before != NULL && (before->is_loose || before->is_settled))
+		before = TAILQ_PREV(before, delivery_list, in_lane);
+	return before == NULL;
 }
 
 /* Has the endpoint taken anything since before this one was first refused? */
@@ -47,18 +59,19 @@ static bool has_taken_others(const struct delivery *delivery, const struct break
 	return !breaker->is_failing || breaker->failing_since_ms > delivery->first_failed_ms;
 }
 
-void delivery_lane_hold_again(struct delivery_lane *lane, const struct delivery *delivery, const struct breaker *breaker,
-	int64_t hold_until_ms, void (*fn)(void *ctx, struct delivery *held), void *ctx)
+void delivery_lane_hold_again(struct delivery_lane *lane, const struct delivery *delivery,
+	const struct breaker *breaker, void (*fn)(void *ctx, struct delivery *held), void *ctx)
 {
 	struct delivery *before;
 
-	TAILQ_FOREACH(before, &lane->deliveries, in_lane) {
+	TAILQ_FOREACH(before, &lane->deliveries, in_lane)
+	{
 		if (before == delivery)
 			return;
 		if (!before->is_loose || before->is_settled || has_taken_others(before, breaker))
 			continue;
 		before->is_loose = false;
-		before->hold_until_ms = hold_until_ms;
+		before->is_compared = true;
 		if (delivery_is_claimed(before))
 			lane->n_busy++;
 		else
@@ -66,12 +79,26 @@ void delivery_lane_hold_again(struct delivery_lane *lane, const struct delivery 
 	}
 }
 
-enum hold_end delivery_lane_end_hold(const struct delivery *delivery, const struct breaker *breaker)
+/* Is there one behind it that could be tried at once? */
+static bool next_is_ready(const struct delivery *delivery, int64_t now_ms)
 {
-	/* After a start nothing is sent ahead of what waits for an endpoint that takes nothing. */
-	if (!has_taken_others(delivery, breaker))
-		return delivery->is_held_here ? HOLD_ENDS_LOOSE : HOLD_GOES_ON;
-	if (delivery->is_held_here && breaker->has_recovered && delivery->held_here_ms < breaker->recovered_ms)
-		return HOLD_ENDS_TRY;
-	return HOLD_ENDS_LOOSE;
+	const struct delivery *next = TAILQ_NEXT(delivery, in_lane);
+
+	while (next != NULL && (next->is_loose || next->is_settled))
+		next = TAILQ_NEXT(next, in_lane);
+	return next != NULL && next->due_ms <= now_ms;
+}
+
+enum hold_end delivery_lane_end_hold(
+	const struct delivery *delivery, const struct breaker *breaker, int64_t now_ms)
+{
+	if (has_taken_others(delivery, breaker)) {
+		bool is_old_news = delivery->is_held_here && breaker->has_recovered &&
+				   delivery->held_here_ms < breaker->recovered_ms;
+		return is_old_news ? HOLD_ENDS_TRY : HOLD_ENDS_LOOSE;
+	}
+	/* What another process saw, or what was compared, waits for its own time. */
+	if (!delivery->is_held_here || delivery->is_compared || !next_is_ready(delivery, now_ms))
+		return HOLD_GOES_ON;
+	return now_ms - delivery->held_here_ms <= HOLD_COMPARE_MS ? HOLD_ENDS_LOOSE : HOLD_ENDS_TRY;
 }

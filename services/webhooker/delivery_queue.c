@@ -6,7 +6,8 @@
 #include "common/base/mem.h"
 #include "services/webhooker/delivery_queue_internal.h"
 
-/* failing_since is written a little after the attempt's own time; without this much between, the two are the same failure. */
+/* failing_since is written a little after the attempt's own time; without this much between, the
+ * two are the same failure. */
 #define FAILING_SLACK_MS 20000
 
 struct delivery_queue *delivery_queue_new(const struct delivery_queue_options *options)
@@ -18,7 +19,8 @@ struct delivery_queue *delivery_queue_new(const struct delivery_queue_options *o
 	id_table_init(&queue->lanes);
 	id_table_init(&queue->outlets);
 	timer_heap_init(&queue->timers);
-	delivery_slots_init(&queue->slots, options->per_endpoint, options->total, &queue->timers, TIMER_OUTLET);
+	delivery_slots_init(
+		&queue->slots, options->per_endpoint, options->total, &queue->timers, TIMER_OUTLET);
 	TAILQ_INIT(&queue->refills);
 	return queue;
 }
@@ -55,7 +57,8 @@ bool queue_has_room(const struct delivery_queue *queue)
 	return queue->deliveries.n_nodes < DELIVERY_ROOM;
 }
 
-struct delivery *queue_find(const struct delivery_queue *queue, int32_t webhook_id, int64_t sequence)
+struct delivery *queue_find(
+	const struct delivery_queue *queue, int32_t webhook_id, int64_t sequence)
 {
 	struct id_node *node = id_table_find(&queue->deliveries, webhook_id, sequence);
 
@@ -104,7 +107,8 @@ static struct delivery_shard *shard_get(struct outlet *outlet, int partition)
 	return shard;
 }
 
-static struct delivery_lane *lane_get(struct delivery_queue *queue, int32_t webhook_id, int32_t contact_id)
+static struct delivery_lane *lane_get(
+	struct delivery_queue *queue, int32_t webhook_id, int32_t contact_id)
 {
 	struct id_node *node = id_table_find(&queue->lanes, webhook_id, contact_id);
 
@@ -120,7 +124,8 @@ static struct delivery_lane *lane_get(struct delivery_queue *queue, int32_t webh
 
 /* --- in and out --- */
 
-static struct delivery *delivery_new(const struct delivery_queue *queue, const struct delivery_facts *facts, int64_t now_ms)
+static struct delivery *delivery_new(
+	const struct delivery_queue *queue, const struct delivery_facts *facts, int64_t now_ms)
 {
 	struct delivery *delivery = mem_new(struct delivery);
 
@@ -157,7 +162,8 @@ void queue_insert(struct delivery_queue *queue, const struct delivery_facts *fac
 	queue_look_at_lane(queue, delivery->lane, now_ms);
 }
 
-enum delivery_intake delivery_queue_add(struct delivery_queue *queue, const struct delivery_facts *facts, int64_t now_ms)
+enum delivery_intake delivery_queue_add(
+	struct delivery_queue *queue, const struct delivery_facts *facts, int64_t now_ms)
 {
 	ASSERT(facts->partition >= 0 && facts->partition < EVENT_PARTITIONS);
 	if (queue_find(queue, facts->webhook_id, facts->sequence) != NULL)
@@ -218,10 +224,12 @@ static void each_of_partition(struct delivery_queue *queue, int partition, int64
 	struct delivery *delivery, *next;
 
 	while ((node = id_table_next(&queue->outlets, node)) != NULL) {
-		struct delivery_shard *shard = container_of(node, struct outlet, node)->shards[partition];
+		struct delivery_shard *shard =
+			container_of(node, struct outlet, node)->shards[partition];
 		if (shard == NULL)
 			continue;
-		for (delivery = TAILQ_FIRST(&shard->deliveries); delivery != NULL; delivery = next) {
+		for (delivery = TAILQ_FIRST(&shard->deliveries); delivery != NULL;
+			delivery = next) {
 			next = TAILQ_NEXT(delivery, in_shard);
 			fn(queue, delivery, now_ms);
 		}
@@ -274,8 +282,8 @@ static void shard_drop(struct delivery_queue *queue, struct delivery_shard *shar
 	mem_free(shard);
 }
 
-void delivery_queue_drop_partition(struct delivery_queue *queue, int partition, void (*fn)(void *ctx, struct delivery *delivery),
-	void *ctx)
+void delivery_queue_drop_partition(struct delivery_queue *queue, int partition,
+	void (*fn)(void *ctx, struct delivery *delivery), void *ctx)
 {
 	struct id_node *node = NULL;
 
@@ -308,8 +316,8 @@ static void outlet_empty(struct delivery_queue *queue, struct outlet *outlet, in
 	}
 }
 
-void delivery_queue_set_outlet(struct delivery_queue *queue, int32_t webhook_id, enum outlet_state state, bool is_failing,
-	int64_t failing_for_ms, int64_t now_ms)
+void delivery_queue_set_outlet(struct delivery_queue *queue, int32_t webhook_id,
+	enum outlet_state state, bool is_failing, int64_t failing_for_ms, int64_t now_ms)
 {
 	struct outlet *outlet = queue_outlet_find(queue, webhook_id);
 
@@ -325,8 +333,10 @@ void delivery_queue_set_outlet(struct delivery_queue *queue, int32_t webhook_id,
 	delivery_slots_look(&queue->slots, outlet, now_ms);
 }
 
-/* Has it nothing here, and nothing more in Postgres that this process knows of? Then its empty shards go. */
-static bool outlet_is_idle(struct delivery_queue *queue, struct outlet *outlet, int64_t idle_ms, int64_t now_ms)
+/* Has it nothing here, and nothing more in Postgres that this process knows of? Then its empty
+ * shards go. */
+static bool outlet_is_idle(
+	struct delivery_queue *queue, struct outlet *outlet, int64_t idle_ms, int64_t now_ms)
 {
 	if (outlet->n_deliveries > 0 || now_ms - outlet->idle_since_ms < idle_ms)
 		return false;
@@ -343,7 +353,8 @@ static bool outlet_is_idle(struct delivery_queue *queue, struct outlet *outlet, 
 }
 
 void delivery_queue_each_outlet(struct delivery_queue *queue, int64_t idle_ms, int64_t now_ms,
-	void (*fn)(void *ctx, int32_t webhook_id), void (*on_forgotten)(void *ctx, int32_t webhook_id), void *ctx)
+	void (*fn)(void *ctx, int32_t webhook_id),
+	void (*on_forgotten)(void *ctx, int32_t webhook_id), void *ctx)
 {
 	struct id_node *node = id_table_next(&queue->outlets, NULL);
 

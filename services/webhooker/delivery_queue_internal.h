@@ -1,5 +1,6 @@
-/* The queue's own struct, shared by the files that make it up: delivery_queue.c (memory), delivery_flow.c (one delivery's way),
-   delivery_refill.c (what lies in Postgres). Nobody else includes it. */
+/* The queue's own struct, shared by the files that make it up: delivery_queue.c (memory),
+   delivery_flow.c (one delivery's way), delivery_refill.c (what lies in Postgres). Nobody else
+   includes it. */
 #ifndef WA_WEBHOOKER_DELIVERY_QUEUE_INTERNAL_H
 #define WA_WEBHOOKER_DELIVERY_QUEUE_INTERNAL_H
 
@@ -31,8 +32,10 @@ bool queue_has_room(const struct delivery_queue *queue);
 struct outlet *queue_outlet_find(const struct delivery_queue *queue, int32_t webhook_id);
 /* Put a new one in memory; its shard has room. */
 void queue_insert(struct delivery_queue *queue, const struct delivery_facts *facts, int64_t now_ms);
-struct delivery *queue_find(const struct delivery_queue *queue, int32_t webhook_id, int64_t sequence);
-/* Give a waiting delivery, which is loose or its lane's current one, its time or its place among those that are ready. */
+struct delivery *queue_find(
+	const struct delivery_queue *queue, int32_t webhook_id, int64_t sequence);
+/* Give a waiting delivery, which is loose or its lane's current one, its time or its place among
+ * those that are ready. */
 void queue_schedule(struct delivery_queue *queue, struct delivery *delivery, int64_t now_ms);
 void queue_unschedule(struct delivery_queue *queue, struct delivery *delivery, int64_t now_ms);
 /* See whose turn it is in a lane, and schedule that one. */
@@ -40,7 +43,8 @@ void queue_look_at_lane(struct delivery_queue *queue, struct delivery_lane *lane
 /* A claimed delivery is to wait again; its facts are right by now, its slot is free. */
 void queue_wait_again(struct delivery_queue *queue, struct delivery *delivery, int64_t now_ms);
 /* Forget what waits or is being prepared in a shard beyond that sequence. */
-void queue_evict(struct delivery_queue *queue, struct delivery_shard *shard, int64_t beyond, int64_t now_ms);
+void queue_evict(
+	struct delivery_queue *queue, struct delivery_shard *shard, int64_t beyond, int64_t now_ms);
 void queue_want_refill(struct delivery_queue *queue, struct delivery_shard *shard);
 
 #endif

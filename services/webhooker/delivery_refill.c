@@ -11,7 +11,8 @@ void queue_want_refill(struct delivery_queue *queue, struct delivery_shard *shar
 	TAILQ_INSERT_TAIL(&queue->refills, shard, in_refills);
 }
 
-void queue_evict(struct delivery_queue *queue, struct delivery_shard *shard, int64_t beyond, int64_t now_ms)
+void queue_evict(
+	struct delivery_queue *queue, struct delivery_shard *shard, int64_t beyond, int64_t now_ms)
 {
 	struct delivery *delivery, *next;
 
@@ -25,14 +26,16 @@ void queue_evict(struct delivery_queue *queue, struct delivery_shard *shard, int
 	queue_want_refill(queue, shard);
 }
 
-static struct delivery_shard *shard_find(const struct delivery_queue *queue, int32_t webhook_id, int partition)
+static struct delivery_shard *shard_find(
+	const struct delivery_queue *queue, int32_t webhook_id, int partition)
 {
 	struct outlet *outlet = queue_outlet_find(queue, webhook_id);
 
 	return outlet == NULL ? NULL : outlet->shards[partition];
 }
 
-void delivery_queue_resync(struct delivery_queue *queue, int32_t webhook_id, int partition, int64_t from_sequence, int64_t now_ms)
+void delivery_queue_resync(struct delivery_queue *queue, int32_t webhook_id, int partition,
+	int64_t from_sequence, int64_t now_ms)
 {
 	struct delivery_shard *shard = shard_find(queue, webhook_id, partition);
 
@@ -61,8 +64,8 @@ bool delivery_queue_next_refill(struct delivery_queue *queue, struct delivery_re
 	return false;
 }
 
-void delivery_queue_refill(struct delivery_queue *queue, const struct delivery_refill *refill, const struct delivery_facts *rows,
-	int n_rows, bool is_last, int64_t now_ms)
+void delivery_queue_refill(struct delivery_queue *queue, const struct delivery_refill *refill,
+	const struct delivery_facts *rows, int n_rows, bool is_last, int64_t now_ms)
 {
 	struct delivery_shard *shard = shard_find(queue, refill->webhook_id, refill->partition);
 	int64_t last = refill->after;

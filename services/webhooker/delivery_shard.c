@@ -58,7 +58,8 @@ bool delivery_shard_should_refill(const struct delivery_shard *shard, bool has_r
 {
 	int max = has_room ? DELIVERY_SHARD_MAX : DELIVERY_SHARD_MIN;
 
-	return shard->has_more && !shard->is_refilling && !shard->wants_refill && shard->n_deliveries <= max / 2;
+	return shard->has_more && !shard->is_refilling && !shard->wants_refill &&
+	       shard->n_deliveries <= max / 2;
 }
 
 void delivery_shard_begin_refill(struct delivery_shard *shard, uint64_t refill)

@@ -3,7 +3,8 @@
 
 #include "common/base/check.h"
 
-void delivery_slots_init(struct delivery_slots *slots, int per_endpoint, int total, struct timer_heap *timers, int timer_kind)
+void delivery_slots_init(struct delivery_slots *slots, int per_endpoint, int total,
+	struct timer_heap *timers, int timer_kind)
 {
 	/* No endpoint by itself may fill the process. */
 	if (per_endpoint > total / 2)
@@ -24,7 +25,8 @@ static bool is_slow(const struct outlet *outlet, int64_t now_ms)
 {
 	const struct delivery *oldest = TAILQ_FIRST(&outlet->sending);
 
-	return outlet->last_duration_ms > SLOW_ENDPOINT_MS || (oldest != NULL && now_ms - oldest->started_ms > SLOW_ENDPOINT_MS);
+	return outlet->last_duration_ms > SLOW_ENDPOINT_MS ||
+	       (oldest != NULL && now_ms - oldest->started_ms > SLOW_ENDPOINT_MS);
 }
 
 /* --- which outlets stand in which list --- */
@@ -54,7 +56,8 @@ static void join_trouble(struct delivery_slots *slots, struct outlet *outlet)
 
 static bool retry_may_go(const struct delivery_slots *slots, const struct outlet *outlet)
 {
-	return !TAILQ_EMPTY(&outlet->retry) && outlet->n_claimed_retries < (slots->per_endpoint + 1) / 2;
+	return !TAILQ_EMPTY(&outlet->retry) &&
+	       outlet->n_claimed_retries < (slots->per_endpoint + 1) / 2;
 }
 
 static void look_tripped(struct delivery_slots *slots, struct outlet *outlet, int64_t now_ms)
@@ -62,7 +65,8 @@ static void look_tripped(struct delivery_slots *slots, struct outlet *outlet, in
 	timer_heap_remove(slots->timers, &outlet->timer);
 	if (outlet->n_claimed > 0)
 		return;
-	if (!TAILQ_EMPTY(&outlet->retry) || (!TAILQ_EMPTY(&outlet->fresh) && now_ms >= outlet->breaker.probe_ms)) {
+	if (!TAILQ_EMPTY(&outlet->retry) ||
+		(!TAILQ_EMPTY(&outlet->fresh) && now_ms >= outlet->breaker.probe_ms)) {
 		join_trouble(slots, outlet);
 	} else if (!TAILQ_EMPTY(&outlet->fresh)) {
 		outlet->timer.kind = slots->timer_kind;
@@ -104,7 +108,8 @@ void delivery_slots_look(struct delivery_slots *slots, struct outlet *outlet, in
 
 void delivery_slots_forget(struct delivery_slots *slots, struct outlet *outlet)
 {
-	ASSERT(outlet->n_claimed == 0 && TAILQ_EMPTY(&outlet->fresh) && TAILQ_EMPTY(&outlet->retry));
+	ASSERT(outlet->n_claimed == 0 && TAILQ_EMPTY(&outlet->fresh) &&
+		TAILQ_EMPTY(&outlet->retry));
 	leave_lists(slots, outlet);
 	timer_heap_remove(slots->timers, &outlet->timer);
 }
@@ -147,7 +152,8 @@ void delivery_slots_offer(struct delivery_slots *slots, struct delivery *deliver
 	ASSERT(delivery->state == DELIVERY_WAITING && delivery->place == DELIVERY_NOWHERE);
 	join_place(delivery, delivery->attempts == 0 ? DELIVERY_IN_FRESH : DELIVERY_IN_RETRY);
 	/* An outlet that stands where it should keeps its turn. */
-	if (delivery->attempts == 0 ? !delivery->outlet->is_in_fresh : !delivery->outlet->is_in_trouble)
+	if (delivery->attempts == 0 ? !delivery->outlet->is_in_fresh
+				    : !delivery->outlet->is_in_trouble)
 		delivery_slots_look(slots, delivery->outlet, now_ms);
 }
 
@@ -156,7 +162,8 @@ static bool holds_slot(const struct delivery *delivery)
 	return delivery_is_claimed(delivery) && delivery->state != DELIVERY_RECORDING;
 }
 
-void delivery_slots_withdraw(struct delivery_slots *slots, struct delivery *delivery, int64_t now_ms)
+void delivery_slots_withdraw(
+	struct delivery_slots *slots, struct delivery *delivery, int64_t now_ms)
 {
 	struct outlet *outlet = delivery->outlet;
 
@@ -196,7 +203,8 @@ static struct delivery *claim_trouble(struct delivery_slots *slots, int64_t now_
 
 	if (outlet == NULL || slots->n_claimed_trouble >= slots->total / 2)
 		return NULL;
-	struct delivery *delivery = retry_may_go(slots, outlet) ? TAILQ_FIRST(&outlet->retry) : TAILQ_FIRST(&outlet->fresh);
+	struct delivery *delivery = retry_may_go(slots, outlet) ? TAILQ_FIRST(&outlet->retry)
+								: TAILQ_FIRST(&outlet->fresh);
 	ASSERT(delivery != NULL);
 	take_slot(slots, delivery, true);
 	delivery_slots_look(slots, outlet, now_ms);
@@ -226,13 +234,16 @@ struct delivery *delivery_slots_claim(struct delivery_slots *slots, int64_t now_
 	if (slots->n_claimed >= 2 * slots->total)
 		return NULL;
 	slots->trouble_is_next = !slots->trouble_is_next;
-	struct delivery *delivery = slots->trouble_is_next ? claim_trouble(slots, now_ms) : claim_fresh(slots, now_ms);
+	struct delivery *delivery =
+		slots->trouble_is_next ? claim_trouble(slots, now_ms) : claim_fresh(slots, now_ms);
 	if (delivery == NULL)
-		delivery = slots->trouble_is_next ? claim_fresh(slots, now_ms) : claim_trouble(slots, now_ms);
+		delivery = slots->trouble_is_next ? claim_fresh(slots, now_ms)
+						  : claim_trouble(slots, now_ms);
 	return delivery;
 }
 
-void delivery_slots_prepared(struct delivery_slots *slots, struct delivery *delivery, int64_t now_ms)
+void delivery_slots_prepared(
+	struct delivery_slots *slots, struct delivery *delivery, int64_t now_ms)
 {
 	delivery_set_state(delivery, DELIVERY_PREPARED);
 	join_place(delivery, DELIVERY_IN_PREPARED);

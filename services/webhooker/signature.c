@@ -53,8 +53,8 @@ void signatures_deinit(struct signatures *signatures)
 	strbuf_deinit(&signatures->content);
 }
 
-static void sign(struct signatures *signatures, const struct signature_secret *secret, struct strview whole,
-	struct strview without_id)
+static void sign(struct signatures *signatures, const struct signature_secret *secret,
+	struct strview whole, struct strview without_id)
 {
 	uint8_t mac[SHA256_SIZE];
 
@@ -69,8 +69,8 @@ static void sign(struct signatures *signatures, const struct signature_secret *s
 	hex_encode(mac, sizeof(mac), &signatures->guide);
 }
 
-void signatures_make(struct signatures *signatures, const struct signature_secret *secrets, int n_secrets, const char *id,
-	int64_t timestamp_s, struct strview body)
+void signatures_make(struct signatures *signatures, const struct signature_secret *secrets,
+	int n_secrets, const char *id, int64_t timestamp_s, struct strview body)
 {
 	ASSERT(n_secrets >= 1 && strchr(id, '.') == NULL);
 	strbuf_reset(&signatures->standard);

@@ -8,7 +8,8 @@ static int is_fit(struct strview character)
 	/* C1 control characters are U+0080..U+009F. */
 	if (character.len == 2 && first == 0xC2 && (unsigned char)character.ptr[1] < 0xA0)
 		return 0;
-	return character.len > 1 || (first >= ' ' && first != 0x7F) || first == '\t' || first == '\n';
+	return character.len > 1 || (first >= ' ' && first != 0x7F) || first == '\t' ||
+	       first == '\n';
 }
 
 void text_excerpt(struct strview bytes, size_t max_bytes, struct strbuf *out)

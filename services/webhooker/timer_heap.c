@@ -39,7 +39,8 @@ static void sift_down(struct timer_heap *heap, struct timer_node *node)
 		size_t child = at * 2;
 		if (child > heap->n_nodes)
 			break;
-		if (child < heap->n_nodes && heap->nodes[child + 1]->at_ms < heap->nodes[child]->at_ms)
+		if (child < heap->n_nodes &&
+			heap->nodes[child + 1]->at_ms < heap->nodes[child]->at_ms)
 			child++;
 		if (heap->nodes[child]->at_ms >= node->at_ms)
 			break;

@@ -1,4 +1,5 @@
-/* Times at which something is due, the earliest first. The nodes lie inside their owners; the heap owns nothing but its array. */
+/* Times at which something is due, the earliest first. The nodes lie inside their owners; the heap
+ * owns nothing but its array. */
 #ifndef WA_WEBHOOKER_TIMER_HEAP_H
 #define WA_WEBHOOKER_TIMER_HEAP_H
 
@@ -20,8 +21,10 @@ struct timer_heap {
 
 void timer_heap_init(struct timer_heap *heap);
 void timer_heap_deinit(struct timer_heap *heap);
-void timer_heap_set(struct timer_heap *heap, struct timer_node *node, int64_t at_ms); /* puts it in, or moves it */
-void timer_heap_remove(struct timer_heap *heap, struct timer_node *node); /* nothing when it is not in there */
-struct timer_node *timer_heap_first(const struct timer_heap *heap);       /* NULL when empty */
+void timer_heap_set(struct timer_heap *heap, struct timer_node *node,
+	int64_t at_ms); /* puts it in, or moves it */
+void timer_heap_remove(
+	struct timer_heap *heap, struct timer_node *node); /* nothing when it is not in there */
+struct timer_node *timer_heap_first(const struct timer_heap *heap); /* NULL when empty */
 
 #endif

@@ -10,11 +10,15 @@ static const struct schedule schedule = {.n_delays = 2, .delay_ms = {5000, 30000
 static void TEST(ends)
 {
 	assert_int_equal(delivery_end_of(VERDICT_OK, 1, &schedule, -1).status, DELIVERY_DELIVERED);
-	assert_int_equal(delivery_end_of(VERDICT_GIVE_UP, 1, &schedule, -1).status, DELIVERY_ENDPOINT_GONE);
-	assert_int_equal(delivery_end_of(VERDICT_RETRY, 3, &schedule, -1).status, DELIVERY_OUT_OF_ATTEMPTS);
-	assert_int_equal(delivery_end_of(VERDICT_UNKNOWN, 3, &schedule, 5).status, DELIVERY_OUT_OF_ATTEMPTS);
+	assert_int_equal(
+		delivery_end_of(VERDICT_GIVE_UP, 1, &schedule, -1).status, DELIVERY_ENDPOINT_GONE);
+	assert_int_equal(
+		delivery_end_of(VERDICT_RETRY, 3, &schedule, -1).status, DELIVERY_OUT_OF_ATTEMPTS);
+	assert_int_equal(
+		delivery_end_of(VERDICT_UNKNOWN, 3, &schedule, 5).status, DELIVERY_OUT_OF_ATTEMPTS);
 	/* A replayed one has used up its budget: one more attempt, and that is that. */
-	assert_int_equal(delivery_end_of(VERDICT_RETRY, 40, &schedule, -1).status, DELIVERY_OUT_OF_ATTEMPTS);
+	assert_int_equal(
+		delivery_end_of(VERDICT_RETRY, 40, &schedule, -1).status, DELIVERY_OUT_OF_ATTEMPTS);
 	/* It may still be delivered by that attempt. */
 	assert_int_equal(delivery_end_of(VERDICT_OK, 40, &schedule, -1).status, DELIVERY_DELIVERED);
 }
@@ -39,7 +43,8 @@ static void TEST(retry_after_is_never_earlier_than_the_schedule_and_capped)
 {
 	assert_in_range(delivery_end_of(VERDICT_RETRY, 1, &schedule, 1000).wait_ms, 5000, 6000);
 	assert_int_equal(delivery_end_of(VERDICT_RETRY, 1, &schedule, 77000).wait_ms, 77000);
-	assert_int_equal(delivery_end_of(VERDICT_RETRY, 1, &schedule, INT64_MAX).wait_ms, DELIVERY_RETRY_AFTER_MAX_MS);
+	assert_int_equal(delivery_end_of(VERDICT_RETRY, 1, &schedule, INT64_MAX).wait_ms,
+		DELIVERY_RETRY_AFTER_MAX_MS);
 }
 
 static void start_unprepared(void *arg)
@@ -54,8 +59,9 @@ static void forget_the_end(void *arg)
 
 static void TEST(moves)
 {
-	static const enum delivery_state way[] = {DELIVERY_PREPARING, DELIVERY_PREPARED, DELIVERY_SENDING, DELIVERY_RECORDING,
-		DELIVERY_WAITING, DELIVERY_PREPARING, DELIVERY_WAITING};
+	static const enum delivery_state way[] = {DELIVERY_PREPARING, DELIVERY_PREPARED,
+		DELIVERY_SENDING, DELIVERY_RECORDING, DELIVERY_WAITING, DELIVERY_PREPARING,
+		DELIVERY_WAITING};
 	struct delivery delivery = {.state = DELIVERY_WAITING};
 	assert_false(delivery_is_claimed(&delivery));
 	for (size_t i = 0; i < array_len(way); i++) {

@@ -19,7 +19,8 @@ static void TEST(statuses)
 	};
 	for (size_t i = 0; i < array_len(table); i++) {
 		for (int status = table[i].from; status <= table[i].to; status++) {
-			struct delivery_verdict got = delivery_verdict_of(HTTP_FAILURE_NONE, status);
+			struct delivery_verdict got =
+				delivery_verdict_of(HTTP_FAILURE_NONE, status);
 			assert_int_equal(got.verdict, table[i].verdict);
 			assert_int_equal(got.is_charged, table[i].is_charged);
 		}

@@ -3,13 +3,14 @@
 
 #include <string.h>
 
-#include "services/webhooker/event_render.h"
+#include "common/model/event_render.h"
 
 #define AT_MS      INT64_C(1767225600123) /* 2026-01-01T00:00:00.123Z */
 #define CREATED_MS (AT_MS + 1000)
 #define HEAD(type)                                                                                 \
 	"{\"id\":\"evt_00000000000000ff\",\"event\":\"" type                                       \
-	"\",\"created_at\":\"2026-01-01T00:00:01.123Z\",\"tenant_id\":7,\"sequence\":255,\"data\":{"
+	"\",\"created_at\":\"2026-01-01T00:00:01.123Z\",\"tenant_id\":7,\"sequence\":255,"         \
+	"\"data\":{"
 
 static struct event_row row_of(enum event_type type)
 {
@@ -45,10 +46,12 @@ static void check(const struct event_row *row, const char *want)
 static void TEST(received_text)
 {
 	struct event_row row = row_of(EVENT_MESSAGE_RECEIVED);
-	check(&row, HEAD("message_received")
-		"\"message_id\":\"msg_1\",\"contact_id\":12,\"phone_number\":\"+1234567890\",\"message_type\":\"text\","
-		"\"message_body\":\"PAY123 \\\"\\n\xc3\xa9\",\"media_url\":null,\"session_id\":3,"
-		"\"received_at\":\"2026-01-01T00:00:00.123Z\"}}");
+	check(&row,
+		HEAD("message_received") "\"message_id\":\"msg_1\",\"contact_id\":12,\"phone_"
+					 "number\":\"+1234567890\",\"message_type\":\"text\","
+					 "\"message_body\":\"PAY123 "
+					 "\\\"\\n\xc3\xa9\",\"media_url\":null,\"session_id\":3,"
+					 "\"received_at\":\"2026-01-01T00:00:00.123Z\"}}");
 }
 
 static void TEST(received_media_has_a_url_and_its_body_is_a_string)
@@ -57,18 +60,22 @@ static void TEST(received_media_has_a_url_and_its_body_is_a_string)
 	row.message_type = MESSAGE_IMAGE;
 	row.body = SV_NULL;
 	row.media_sha256 = SV_LIT("abc");
-	check(&row, HEAD("message_received")
-		"\"message_id\":\"msg_1\",\"contact_id\":12,\"phone_number\":\"+1234567890\",\"message_type\":\"image\","
-		"\"message_body\":\"\",\"media_url\":\"https://api.example/api/v1/media/abc\",\"session_id\":3,"
-		"\"received_at\":\"2026-01-01T00:00:00.123Z\"}}");
+	check(&row, HEAD("message_received") "\"message_id\":\"msg_1\",\"contact_id\":12,\"phone_"
+					     "number\":\"+1234567890\",\"message_type\":\"image\","
+					     "\"message_body\":\"\",\"media_url\":\"https://"
+					     "api.example/api/v1/media/abc\",\"session_id\":3,"
+					     "\"received_at\":\"2026-01-01T00:00:00.123Z\"}}");
 	row.caption = SV_LIT("see");
 	row.filename = SV_LIT("a.pdf");
 	row.message_type = MESSAGE_DOCUMENT;
-	check(&row, HEAD("message_received")
-		"\"message_id\":\"msg_1\",\"contact_id\":12,\"phone_number\":\"+1234567890\",\"message_type\":\"document\","
-		"\"message_body\":\"see\",\"caption\":\"see\",\"filename\":\"a.pdf\","
-		"\"media_url\":\"https://api.example/api/v1/media/abc\",\"session_id\":3,"
-		"\"received_at\":\"2026-01-01T00:00:00.123Z\"}}");
+	check(&row,
+		HEAD("message_received") "\"message_id\":\"msg_1\",\"contact_id\":12,\"phone_"
+					 "number\":\"+1234567890\",\"message_type\":\"document\","
+					 "\"message_body\":\"see\",\"caption\":\"see\","
+					 "\"filename\":\"a.pdf\","
+					 "\"media_url\":\"https://api.example/api/v1/media/"
+					 "abc\",\"session_id\":3,"
+					 "\"received_at\":\"2026-01-01T00:00:00.123Z\"}}");
 }
 
 static void TEST(erased_messages_say_nothing)
@@ -78,25 +85,32 @@ static void TEST(erased_messages_say_nothing)
 	row.caption = SV_LIT("see");
 	row.media_sha256 = SV_LIT("abc");
 	row.phone = SV_LIT("");
-	check(&row, HEAD("message_received")
-		"\"message_id\":\"msg_1\",\"contact_id\":12,\"phone_number\":\"\",\"message_type\":\"text\","
-		"\"message_body\":\"\",\"media_url\":null,\"session_id\":3,"
-		"\"received_at\":\"2026-01-01T00:00:00.123Z\"}}");
+	check(&row, HEAD("message_received") "\"message_id\":\"msg_1\",\"contact_id\":12,\"phone_"
+					     "number\":\"\",\"message_type\":\"text\","
+					     "\"message_body\":\"\",\"media_url\":null,\"session_"
+					     "id\":3,"
+					     "\"received_at\":\"2026-01-01T00:00:00.123Z\"}}");
 }
 
 static void TEST(steps)
 {
 	struct event_row row = row_of(EVENT_MESSAGE_SENT);
 	row.external_ref = SV_LIT("inv-1");
-	check(&row, HEAD("message_sent") "\"message_id\":\"msg_1\",\"contact_id\":12,\"external_ref\":\"inv-1\","
-		"\"status\":\"sent\",\"sent_at\":\"2026-01-01T00:00:00.123Z\"}}");
+	check(&row, HEAD("message_sent") "\"message_id\":\"msg_1\",\"contact_id\":12,\"external_"
+					 "ref\":\"inv-1\","
+					 "\"status\":\"sent\",\"sent_at\":\"2026-01-01T00:00:00."
+					 "123Z\"}}");
 	row.type = EVENT_MESSAGE_DELIVERED;
 	row.external_ref = SV_NULL;
-	check(&row, HEAD("message_delivered") "\"message_id\":\"msg_1\",\"contact_id\":12,\"external_ref\":null,"
-		"\"status\":\"delivered\",\"delivered_at\":\"2026-01-01T00:00:00.123Z\"}}");
+	check(&row, HEAD("message_delivered") "\"message_id\":\"msg_1\",\"contact_id\":12,"
+					      "\"external_ref\":null,"
+					      "\"status\":\"delivered\",\"delivered_at\":\"2026-01-"
+					      "01T00:00:00.123Z\"}}");
 	row.type = EVENT_MESSAGE_READ;
-	check(&row, HEAD("message_read") "\"message_id\":\"msg_1\",\"contact_id\":12,\"external_ref\":null,"
-		"\"status\":\"read\",\"read_at\":\"2026-01-01T00:00:00.123Z\"}}");
+	check(&row, HEAD("message_read") "\"message_id\":\"msg_1\",\"contact_id\":12,\"external_"
+					 "ref\":null,"
+					 "\"status\":\"read\",\"read_at\":\"2026-01-01T00:00:00."
+					 "123Z\"}}");
 }
 
 static void TEST(failed_takes_its_error_from_the_event)
@@ -104,14 +118,19 @@ static void TEST(failed_takes_its_error_from_the_event)
 	struct event_row row = row_of(EVENT_MESSAGE_FAILED);
 	row.error = SV_LIT("changed since");
 	row.error_code = SV_LIT("changed");
-	row.data = SV_LIT("{\"error\": \"no such number\", \"error_code\": \"not_on_whatsapp\", \"attempts\": 3}");
-	check(&row, HEAD("message_failed") "\"message_id\":\"msg_1\",\"contact_id\":12,\"external_ref\":null,"
-		"\"status\":\"failed\",\"failed_at\":\"2026-01-01T00:00:00.123Z\",\"error\":\"no such number\","
-		"\"error_code\":\"not_on_whatsapp\",\"attempts\":3}}");
+	row.data = SV_LIT("{\"error\": \"no such number\", \"error_code\": \"not_on_whatsapp\", "
+			  "\"attempts\": 3}");
+	check(&row, HEAD("message_failed") "\"message_id\":\"msg_1\",\"contact_id\":12,\"external_"
+					   "ref\":null,"
+					   "\"status\":\"failed\",\"failed_at\":\"2026-01-01T00:00:"
+					   "00.123Z\",\"error\":\"no such number\","
+					   "\"error_code\":\"not_on_whatsapp\",\"attempts\":3}}");
 	row.data = SV_NULL;
-	check(&row, HEAD("message_failed") "\"message_id\":\"msg_1\",\"contact_id\":12,\"external_ref\":null,"
-		"\"status\":\"failed\",\"failed_at\":\"2026-01-01T00:00:00.123Z\",\"error\":\"changed since\","
-		"\"error_code\":\"changed\"}}");
+	check(&row, HEAD("message_failed") "\"message_id\":\"msg_1\",\"contact_id\":12,\"external_"
+					   "ref\":null,"
+					   "\"status\":\"failed\",\"failed_at\":\"2026-01-01T00:00:"
+					   "00.123Z\",\"error\":\"changed since\","
+					   "\"error_code\":\"changed\"}}");
 }
 
 static void TEST(reactions_edits_and_deletions_say_what_changed)
@@ -119,14 +138,17 @@ static void TEST(reactions_edits_and_deletions_say_what_changed)
 	struct event_row row = row_of(EVENT_MESSAGE_REACTION);
 	row.data = SV_LIT("{\"reaction\":\"\xf0\x9f\x91\x8d\"}");
 	check(&row, HEAD("message_reaction") "\"message_id\":\"msg_1\",\"contact_id\":12,"
-		"\"reacted_at\":\"2026-01-01T00:00:00.123Z\",\"reaction\":\"\xf0\x9f\x91\x8d\"}}");
+					     "\"reacted_at\":\"2026-01-01T00:00:00.123Z\","
+					     "\"reaction\":\"\xf0\x9f\x91\x8d\"}}");
 	row.type = EVENT_MESSAGE_EDITED;
 	row.data = SV_NULL;
 	check(&row, HEAD("message_edited") "\"message_id\":\"msg_1\",\"contact_id\":12,"
-		"\"message_body\":\"PAY123 \\\"\\n\xc3\xa9\",\"edited_at\":\"2026-01-01T00:00:00.123Z\"}}");
+					   "\"message_body\":\"PAY123 "
+					   "\\\"\\n\xc3\xa9\",\"edited_at\":\"2026-01-01T00:00:00."
+					   "123Z\"}}");
 	row.type = EVENT_MESSAGE_DELETED;
 	check(&row, HEAD("message_deleted") "\"message_id\":\"msg_1\",\"contact_id\":12,"
-		"\"deleted_at\":\"2026-01-01T00:00:00.123Z\"}}");
+					    "\"deleted_at\":\"2026-01-01T00:00:00.123Z\"}}");
 }
 
 static void TEST(session_events_have_no_message)
@@ -155,9 +177,10 @@ static void TEST(a_message_whose_row_is_gone_is_still_told)
 	struct event_row row = row_of(EVENT_MESSAGE_RECEIVED);
 	row.has_message = false;
 	row.phone = row.body = SV_NULL;
-	check(&row, HEAD("message_received")
-		"\"message_id\":\"msg_1\",\"contact_id\":12,\"phone_number\":\"\",\"message_type\":\"other\","
-		"\"message_body\":\"\",\"media_url\":null,\"received_at\":\"2026-01-01T00:00:00.123Z\"}}");
+	check(&row, HEAD("message_received") "\"message_id\":\"msg_1\",\"contact_id\":12,\"phone_"
+					     "number\":\"\",\"message_type\":\"other\","
+					     "\"message_body\":\"\",\"media_url\":null,\"received_"
+					     "at\":\"2026-01-01T00:00:00.123Z\"}}");
 }
 
 static void TEST(senseless_rows_are_refused)

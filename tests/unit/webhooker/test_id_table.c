@@ -24,7 +24,8 @@ static void TEST(finds_what_is_in_and_nothing_else)
 			id_table_insert(&table, &nodes[i]);
 		is_in[i] = !is_in[i];
 		int j = (int)rng_below(N);
-		assert_ptr_equal(id_table_find(&table, nodes[j].a, nodes[j].b), is_in[j] ? &nodes[j] : NULL);
+		assert_ptr_equal(
+			id_table_find(&table, nodes[j].a, nodes[j].b), is_in[j] ? &nodes[j] : NULL);
 	}
 	size_t n_in = 0, n_seen = 0;
 	for (int i = 0; i < N; i++)

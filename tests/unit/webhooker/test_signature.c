@@ -24,18 +24,21 @@ static void TEST(standard_golden_vector)
 	signatures_init(&signatures);
 	signatures_make(&signatures, &secret, 1, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330,
 		SV_LIT("{\"test\": 2432232314}"));
-	assert_sv(strbuf_view(&signatures.standard), "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+	assert_sv(strbuf_view(&signatures.standard),
+		"v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
 	signatures_deinit(&signatures);
 	signature_secret_deinit(&secret);
 }
 
-/* Computed with openssl dgst -sha256 -hmac "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" over 1614265330.{"test": 2432232314} */
+/* Computed with openssl dgst -sha256 -hmac "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw" over
+ * 1614265330.{"test": 2432232314} */
 static void TEST(guide_signs_time_and_body_with_the_whole_text)
 {
 	struct signature_secret secret = secret_of(GOLDEN_SECRET);
 	struct signatures signatures;
 	signatures_init(&signatures);
-	signatures_make(&signatures, &secret, 1, "msg_x", 1614265330, SV_LIT("{\"test\": 2432232314}"));
+	signatures_make(
+		&signatures, &secret, 1, "msg_x", 1614265330, SV_LIT("{\"test\": 2432232314}"));
 	assert_sv(strbuf_view(&signatures.guide),
 		"t=1614265330,v1=2e37df5d4a028c51a7f3133d64ae1e300d2c2c900f1b1d49d4369ad2530f8964");
 	signatures_deinit(&signatures);
@@ -54,9 +57,11 @@ static void TEST(every_live_secret_signs_newest_first)
 	signatures_make(&second, &secrets[1], 1, "evt_1", 7, SV_LIT("{}"));
 
 	char text[512];
-	snprintf(text, sizeof(text), "%s %s", strbuf_cstr(&first.standard), strbuf_cstr(&second.standard));
+	snprintf(text, sizeof(text), "%s %s", strbuf_cstr(&first.standard),
+		strbuf_cstr(&second.standard));
 	assert_sv(strbuf_view(&both.standard), text);
-	snprintf(text, sizeof(text), "%s%s", strbuf_cstr(&first.guide), strchr(strbuf_cstr(&second.guide), ','));
+	snprintf(text, sizeof(text), "%s%s", strbuf_cstr(&first.guide),
+		strchr(strbuf_cstr(&second.guide), ','));
 	assert_sv(strbuf_view(&both.guide), text);
 	assert_string_not_equal(strbuf_cstr(&first.standard), strbuf_cstr(&second.standard));
 
@@ -72,14 +77,16 @@ static void TEST(every_live_secret_signs_newest_first)
 
 static void TEST(bad_secrets_are_refused)
 {
-	static const char *const bad[] = {"", "whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_!!!!", "whsk_YWJj"};
+	static const char *const bad[] = {
+		"", "whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_!!!!", "whsk_YWJj"};
 	for (size_t i = 0; i < array_len(bad); i++) {
 		struct signature_secret secret;
 		struct err err = {.text = ""};
 		assert_int_equal(signature_secret_init(&secret, sv_from(bad[i]), &err), -1);
 		assert_true(err.text[0] != '\0');
 		if (strlen(bad[i]) > 8)
-			assert_null(strstr(err.text, bad[i] + 6)); /* no part of a secret in an error */
+			assert_null(
+				strstr(err.text, bad[i] + 6)); /* no part of a secret in an error */
 	}
 }
 
