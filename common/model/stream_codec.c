@@ -171,7 +171,7 @@ static int outcome_entry_check(const struct outcome_entry *entry, struct err *er
 {
 	if (!is_message_id(entry->message_id) || !is_id(entry->session_id) ||
 		!phone_is(entry->phone) || entry->kind < OUTCOME_SENT ||
-		entry->kind > OUTCOME_NOT_READY || entry->attempts < 0 ||
+		entry->kind > OUTCOME_NO_MEDIA || entry->attempts < 0 ||
 		entry->attempts > INT16_MAX || entry->next_in_ms < 0) {
 		return err_set(err, "a field is missing or out of range");
 	}

@@ -16,6 +16,7 @@ enum outcome_kind {
 	OUTCOME_UNKNOWN = 4, /* still sending; resend in next_in_ms unless a receipt settles it first */
 	OUTCOME_REFUSED = 5, /* the claim did not fit: reread the conversation from Postgres */
 	OUTCOME_NOT_READY = 6, /* the session cannot send now: keep it, try again in next_in_ms; costs no attempt */
+	OUTCOME_NO_MEDIA = 7,  /* its media is not fetched yet: the same, but it holds up nobody else of its session */
 };
 
 struct stream_ints {

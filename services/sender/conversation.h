@@ -83,7 +83,7 @@ bool conversation_may_move(enum conversation_state from, enum conversation_state
 struct queued_message *conversation_find(
 	const struct conversation *conversation, struct strview message_id);
 /* Put a message where its queue_seq belongs, takes ownership. False when its id or queue_seq is
- * there already (it is freed). */
+   there already (it is freed). */
 bool conversation_insert(struct conversation *conversation, struct queued_message *message);
 /* Take out and free. */
 void conversation_remove(struct conversation *conversation, struct queued_message *message);

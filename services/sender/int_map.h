@@ -18,7 +18,7 @@ void int_map_put(
 	struct int_map *map, int32_t key, void *value); /* key > 0 must be absent, value not NULL */
 void int_map_remove(struct int_map *map, int32_t key);  /* must be there */
 /* Walk: *place from 0, gives each value once and NULL at the end. The map must not change
- * meanwhile. */
+   meanwhile. */
 void *int_map_next(const struct int_map *map, size_t *place);
 
 #endif

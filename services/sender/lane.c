@@ -5,9 +5,10 @@
 #include "common/base/check.h"
 #include "common/base/mem.h"
 
-#define WINDOW_MIN      16
-#define SHRINK_EVERY_MS 1000
-#define ESTIMATE_MAX_MS (24 * 3600 * INT64_C(1000))
+#define WINDOW_MIN       16
+#define NOT_READY_STREAK 3
+#define SHRINK_EVERY_MS  1000
+#define ESTIMATE_MAX_MS  (24 * 3600 * INT64_C(1000))
 
 const char *held_reason_name(enum held_reason reason)
 {
@@ -17,6 +18,7 @@ const char *held_reason_name(enum held_reason reason)
 		[HELD_RECIPIENT_PACE] = "recipient_pace",
 		[HELD_TENANT_PACE] = "tenant_pace",
 		[HELD_SESSION_NOT_READY] = "session_not_ready",
+		[HELD_NO_MEDIA] = "media_pending",
 	};
 	return names[reason];
 }
@@ -27,6 +29,7 @@ struct lane *lane_new(int32_t session_id, int max_window)
 	lane->session_id = session_id;
 	lane->window = max_window;
 	lane->max_window = max_window;
+	lane->max_asked = max_window;
 	lane->is_alive = true;
 	TAILQ_INIT(&lane->lines);
 	int_map_init(&lane->lines_by_tenant);
@@ -103,13 +106,18 @@ void lane_remove(struct lane *lane, struct conversation *conversation)
 	}
 }
 
+bool lane_has_candidate(const struct lane *lane)
+{
+	return lane->n_ready > 0 && lane->n_tried < lane->window && lane->n_asked < lane->max_asked;
+}
+
 bool lane_may_call(const struct lane *lane, int64_t now_ms)
 {
-	return lane->n_ready > 0 && lane->closed_until_ms <= now_ms && lane->n_tried < lane->window;
+	return lane_has_candidate(lane) && lane->closed_until_ms <= now_ms;
 }
 
 /* The line whose turn it is; NULL when all are closed. Closed ones that are met go behind the
- * others. */
+   others. */
 static struct tenant_line *open_line(struct lane *lane, int64_t now_ms, int64_t *ret_opens_ms)
 {
 	struct tenant_line *first_closed = NULL;
@@ -159,6 +167,7 @@ void lane_close_line(struct lane *lane, int32_t tenant_id, int64_t until_ms)
 
 void lane_grow(struct lane *lane)
 {
+	lane->not_ready_streak = 0;
 	if (lane->window < lane->max_window) {
 		lane->window++;
 	}
@@ -178,9 +187,13 @@ void lane_shrink(struct lane *lane, int64_t now_ms)
 	lane->window = window / 2 > WINDOW_MIN ? window / 2 : WINDOW_MIN;
 }
 
-void lane_shrink_to_probe(struct lane *lane)
+bool lane_not_ready(struct lane *lane)
 {
+	if (++lane->not_ready_streak < NOT_READY_STREAK) {
+		return false;
+	}
 	lane->window = 1;
+	return true;
 }
 
 void lane_prune(struct lane *lane, int64_t now_ms)

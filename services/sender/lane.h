@@ -20,6 +20,7 @@ enum held_reason {
 	HELD_RECIPIENT_PACE,
 	HELD_TENANT_PACE,
 	HELD_SESSION_NOT_READY,
+	HELD_NO_MEDIA, /* its media is being fetched */
 };
 const char *held_reason_name(enum held_reason reason); /* "session_pace", … */
 
@@ -47,6 +48,9 @@ struct lane {
 	int n_conversations;
 	int n_ready;
 	int n_tried; /* PACING or DISPATCHED */
+	int n_asked; /* PACING */
+	int max_asked;
+	int not_ready_streak; /* answers in a row that the session is not ready */
 	int window;
 	int max_window;
 	int64_t shrunk_ms; /* when the window was last halved */
@@ -57,24 +61,27 @@ struct lane {
 
 struct lane *lane_new(int32_t session_id, int max_window);
 void lane_free(struct lane **lane); /* nobody may stand in it */
-/* Conversations come at the end of their tenant's line, or back to its front. Theirs must not be
- * empty. */
+/* Conversations (not empty ones) come to the end of their tenant's line, or back to its front. */
 void lane_push(struct lane *lane, struct conversation *conversation, bool at_front);
 void lane_remove(struct lane *lane, struct conversation *conversation);
-/* May somebody be called? Not when it is closed, the window is full or nobody stands there. */
+/* Is there somebody, and room in the window and with the limiters? */
+bool lane_has_candidate(const struct lane *lane);
+/* May somebody be called? Not when it is closed, either. */
 bool lane_may_call(const struct lane *lane, int64_t now_ms);
 /* Take out whose turn it is. NULL when all tenants' lines are closed; then the lane is closed until
- * the first one opens. */
+   the first one opens. */
 struct conversation *lane_call(struct lane *lane, int64_t now_ms);
 void lane_close(struct lane *lane, int64_t until_ms, enum held_reason reason);
 void lane_close_line(struct lane *lane, int32_t tenant_id, int64_t until_ms);
-void lane_grow(struct lane *lane); /* a claim went through */
-void lane_shrink(struct lane *lane,
-	int64_t now_ms); /* a dispatch was not looked at in time; once a second */
-void lane_shrink_to_probe(
-	struct lane *lane); /* the session is not ready: one at a time finds out when it is */
-void lane_prune(
-	struct lane *lane, int64_t now_ms); /* forget closed lines that opened with nobody there */
+/* A claim went through. */
+void lane_grow(struct lane *lane);
+/* A dispatch was not looked at in time; counts once a second. */
+void lane_shrink(struct lane *lane, int64_t now_ms);
+/* The session was not ready. From the third time in a row on, one at a time finds out when it is:
+   then true, and the lane should be closed. */
+bool lane_not_ready(struct lane *lane);
+/* Forget closed lines that opened with nobody there. */
+void lane_prune(struct lane *lane, int64_t now_ms);
 /* Why does this conversation of the lane wait, and until about when? */
 enum held_reason lane_why(const struct lane *lane, const struct conversation *conversation,
 	int64_t now_ms, int64_t *ret_until_ms);

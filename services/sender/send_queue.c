@@ -7,8 +7,8 @@
 #include "common/base/mem.h"
 #include "services/sender/send_queue_internal.h"
 
-#define NEXT_IN_MAX_MS   (24 * 3600 * INT64_C(1000)) /* what an entry may ask us to wait */
-#define NOT_READY_MIN_MS 100
+#define NEXT_IN_MAX_MS (24 * 3600 * INT64_C(1000)) /* what an entry may ask us to wait */
+#define HOLD_MIN_MS    100
 
 struct send_queue *send_queue_new(const struct send_queue_options *options)
 {
@@ -73,8 +73,7 @@ struct lane *queue_lane(struct send_queue *queue, int32_t session_id)
 
 void queue_touch_lane(struct send_queue *queue, struct lane *lane)
 {
-	if (!lane->is_runnable && lane->n_ready > 0 && lane->n_tried < lane->window &&
-		!timer_node_is_set(&lane->timer)) {
+	if (!lane->is_runnable && lane_has_candidate(lane) && !timer_node_is_set(&lane->timer)) {
 		TAILQ_INSERT_TAIL(&queue->runnable, lane, in_runnable);
 		lane->is_runnable = true;
 	}
@@ -119,6 +118,7 @@ static void count_state(struct send_queue *queue, struct conversation *c, int mo
 	queue->n_in_state[c->state] += more;
 	if (is_tried(c->state)) {
 		c->lane->n_tried += more;
+		c->lane->n_asked += c->state == CONVERSATION_PACING ? more : 0;
 		queue->partitions[c->partition].n_tried += more;
 		queue_touch_lane(queue, c->lane);
 	}
@@ -419,7 +419,7 @@ static void end_message(struct send_queue *queue, struct conversation *c, struct
 }
 
 /* It was tried and shall be tried again. Old news about an attempt before the present one changes
- * nothing. */
+   nothing. */
 static void put_off_message(struct send_queue *queue, struct conversation *c,
 	struct queued_message *m, const struct send_outcome *outcome, int64_t now_ms)
 {
@@ -443,17 +443,18 @@ static void put_off_message(struct send_queue *queue, struct conversation *c,
 	}
 }
 
-static void hold_message(
-	struct send_queue *queue, struct conversation *c, int64_t next_in_ms, int64_t now_ms)
+static void hold_message(struct send_queue *queue, struct conversation *c, enum held_reason reason,
+	int64_t next_in_ms, int64_t now_ms)
 {
-	int64_t until_ms = now_ms + clamp_ms(next_in_ms, NOT_READY_MIN_MS);
+	int64_t until_ms = now_ms + clamp_ms(next_in_ms, HOLD_MIN_MS);
 	c->refusals = 0;
 	c->tried->stamp = ++queue->stamp;
 	queue_set_until(queue, c, CONVERSATION_HELD, until_ms);
-	lane_shrink_to_probe(c->lane);
-	queue_close_lane(queue, c->lane, until_ms, HELD_SESSION_NOT_READY);
+	if (reason == HELD_SESSION_NOT_READY && lane_not_ready(c->lane)) {
+		queue_close_lane(queue, c->lane, until_ms, reason);
+	}
 	if (queue->options.on_held != NULL && until_ms - now_ms >= queue->options.tell_after_ms) {
-		queue->options.on_held(queue->options.ctx, c, HELD_SESSION_NOT_READY, until_ms);
+		queue->options.on_held(queue->options.ctx, c, reason, until_ms);
 	}
 }
 
@@ -481,8 +482,12 @@ bool send_queue_outcome(struct send_queue *queue, const struct conversation_key 
 		}
 		return true;
 	case OUTCOME_NOT_READY:
+	case OUTCOME_NO_MEDIA:
 		if (c->tried == m) {
-			hold_message(queue, c, outcome->next_in_ms, now_ms);
+			hold_message(queue, c,
+				outcome->kind == OUTCOME_NO_MEDIA ? HELD_NO_MEDIA
+								  : HELD_SESSION_NOT_READY,
+				outcome->next_in_ms, now_ms);
 		}
 		return true;
 	}

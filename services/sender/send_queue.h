@@ -31,7 +31,7 @@ struct send_queue_options {
 	int64_t dispatch_deadline_ms; /* without an outcome by then, Postgres is asked */
 	int64_t tell_after_ms;        /* what waits in a lane for so long is told to be held */
 	/* A conversation's first message waits for a limit or for its session, until about
-	 * until_ms. */
+	   until_ms. */
 	void (*on_held)(void *ctx, const struct conversation *conversation, enum held_reason reason,
 		int64_t until_ms);
 	void *ctx;
@@ -64,7 +64,7 @@ struct send_queue *send_queue_new(const struct send_queue_options *options);
 void send_queue_free(struct send_queue **queue); /* no conversation may be pinned */
 
 /* An accepted message. False when it was left in Postgres (no room; it is found again) or was
- * known. */
+   known. */
 bool send_queue_add(struct send_queue *queue, const struct conversation_key *key,
 	const struct send_message *message, int64_t now_ms);
 /* How an attempt ended. False when nothing of it was known. */
@@ -86,22 +86,24 @@ void send_queue_dispatched(
 /* The limiters are asked: the conversation is pinned until one of the two calls below. */
 void send_queue_asked(struct send_queue *queue, struct conversation *conversation);
 /* They allow it: true when it is still there to be dispatched, and the caller must do so or put it
- * back; false: it is gone. */
+   back; false: it is gone. */
 bool send_queue_allowed(
 	struct send_queue *queue, struct conversation *conversation, int64_t now_ms);
 /* They said wait (or HELD_NOT: nothing was heard, it goes back to its place). */
 void send_queue_denied(struct send_queue *queue, struct conversation *conversation,
 	enum held_reason reason, int64_t wait_ms, int64_t now_ms);
-/* It cannot be done now, without anybody's fault: try again in wait_ms. */
+/* It cannot be done now, without anybody's fault: try again in wait_ms; 0: when its lane, which the
+   caller has closed, opens. */
 void send_queue_put_back(struct send_queue *queue, struct conversation *conversation,
 	int64_t wait_ms, int64_t now_ms);
 /* A session waits as a whole, or no longer does. */
 void send_queue_close_lane(struct send_queue *queue, int32_t session_id, int64_t wait_ms,
 	enum held_reason reason, int64_t now_ms);
 void send_queue_open_lane(struct send_queue *queue, int32_t session_id, int64_t now_ms);
-/* What the sessions' rows say. */
-void send_queue_set_lane(
-	struct send_queue *queue, int32_t session_id, bool is_alive, int64_t pace_interval_ms);
+/* What the sessions' rows say: is there a gateway that has it, how far apart its messages are (0:
+   no limit), and how many may be asked for at once. */
+void send_queue_set_lane(struct send_queue *queue, int32_t session_id, bool is_alive,
+	int64_t pace_interval_ms, int max_asked);
 
 /* What is looked at from outside, while it is a candidate or pinned. */
 int32_t conversation_session(const struct conversation *conversation);
@@ -117,7 +119,7 @@ bool conversation_untell(struct conversation *conversation);
 bool send_queue_run_timers(struct send_queue *queue, int64_t now_ms, int most);
 int64_t send_queue_next_timer_ms(const struct send_queue *queue); /* INT64_MAX when there is none */
 /* Nothing that was dispatched is believed to have arrived: reread it all (of a partition, or of all
- * with -1). */
+   with -1). */
 void send_queue_doubt(struct send_queue *queue, int partition);
 
 /*
@@ -127,7 +129,7 @@ void send_queue_doubt(struct send_queue *queue, int partition);
 int64_t send_queue_read_begin(struct send_queue *queue); /* the read's stamp */
 void send_queue_read_end(struct send_queue *queue);
 /* A conversation's first n open messages by queue_seq; whole: there are no others. False when there
- * was no room for it. */
+   was no room for it. */
 bool send_queue_merge(struct send_queue *queue, const struct conversation_key *key,
 	const struct send_message *messages, int n, bool whole, int64_t read_stamp, int64_t now_ms);
 /* A conversation that must be reread, pinned until send_queue_reread_end(); NULL when there is
@@ -136,7 +138,7 @@ struct conversation *send_queue_reread_next(struct send_queue *queue);
 /* After its rows were merged, or the read failed: then it is still in doubt and comes again. */
 void send_queue_reread_end(struct send_queue *queue, struct conversation *conversation);
 /* A scan over a whole partition that began with this stamp has ended: what it did not meet is
- * reread. */
+   reread. */
 void send_queue_scan_end(struct send_queue *queue, int partition, int64_t scan_stamp);
 /* Was something of the partition left in Postgres for lack of room since this was last asked? */
 bool send_queue_take_missed(struct send_queue *queue, int partition);

@@ -91,17 +91,20 @@ static void check_lanes(const struct send_queue *queue)
 	int n_busy = 0;
 	int n_ready = 0;
 	int n_tried = 0;
+	int n_asked = 0;
 	while ((lane = int_map_next(&queue->lanes, &place)) != NULL) {
 		n_messages += lane->n_messages;
 		n_busy += lane->n_messages > 0;
 		n_ready += lane->n_ready;
 		n_tried += lane->n_tried;
+		n_asked += lane->n_asked;
 		/* Whoever waits is called some day. */
 		ASSERT(lane->n_ready == 0 || lane->is_runnable || timer_node_is_set(&lane->timer) ||
-			lane->n_tried >= lane->window);
+			!lane_has_candidate(lane));
 	}
 	ASSERT(n_messages == queue->n_messages && n_busy == queue->n_busy_lanes);
 	ASSERT(n_ready == queue->n_in_state[CONVERSATION_READY]);
+	ASSERT(n_asked == queue->n_in_state[CONVERSATION_PACING]);
 	ASSERT(n_tried == queue->n_in_state[CONVERSATION_PACING] +
 				  queue->n_in_state[CONVERSATION_DISPATCHED]);
 }

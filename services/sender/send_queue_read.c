@@ -138,7 +138,7 @@ static void take_rows(struct merge *merge)
 }
 
 /* When rows were news and more lie behind them, what is known further back may have a gap before
- * it. */
+   it. */
 static void cut_gap(struct merge *merge)
 {
 	struct conversation *c = merge->c;
@@ -254,7 +254,7 @@ void send_queue_reread_end(struct send_queue *queue, struct conversation *conver
 {
 	struct conversation *c = conversation;
 	/* Another read of it may still be under way: the last one sees to it that it is asked for
-	 * again. */
+	   again. */
 	bool is_last = c->pins == 1;
 	if (is_last && !c->is_dropped && c->state == CONVERSATION_REREADING && !c->is_listed) {
 		TAILQ_INSERT_TAIL(&queue->rereads, c, in_list);

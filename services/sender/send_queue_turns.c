@@ -91,7 +91,11 @@ void send_queue_denied(struct send_queue *queue, struct conversation *c, enum he
 void send_queue_put_back(struct send_queue *queue, struct conversation *conversation,
 	int64_t wait_ms, int64_t now_ms)
 {
-	queue_set_until(queue, conversation, CONVERSATION_WAITING, now_ms + wait_ms);
+	if (wait_ms > 0) {
+		queue_set_until(queue, conversation, CONVERSATION_WAITING, now_ms + wait_ms);
+	} else {
+		queue_set_ready(queue, conversation, true, now_ms);
+	}
 }
 
 void send_queue_close_lane(struct send_queue *queue, int32_t session_id, int64_t wait_ms,
@@ -108,13 +112,15 @@ void send_queue_open_lane(struct send_queue *queue, int32_t session_id, int64_t 
 	}
 }
 
-void send_queue_set_lane(
-	struct send_queue *queue, int32_t session_id, bool is_alive, int64_t pace_interval_ms)
+void send_queue_set_lane(struct send_queue *queue, int32_t session_id, bool is_alive,
+	int64_t pace_interval_ms, int max_asked)
 {
 	struct lane *lane = int_map_find(&queue->lanes, session_id);
 	if (lane != NULL) {
 		lane->is_alive = is_alive;
 		lane->pace_interval_ms = pace_interval_ms;
+		lane->max_asked = max_asked;
+		queue_touch_lane(queue, lane);
 	}
 }
 
@@ -160,7 +166,7 @@ static void on_ready_timer(struct send_queue *queue, struct conversation *c, int
 	int64_t until_ms = 0;
 	enum held_reason reason = lane_why(c->lane, c, now_ms, &until_ms);
 	/* With many in the lane each is looked at more rarely, so that all of them together stay
-	 * cheap. */
+	   cheap. */
 	int64_t again_ms =
 		TELL_AGAIN_MIN_MS > c->lane->n_ready ? TELL_AGAIN_MIN_MS : c->lane->n_ready;
 	if (reason != HELD_NOT) {

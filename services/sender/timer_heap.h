@@ -1,5 +1,5 @@
 /* Many points in time, the earliest at hand: a binary heap of nodes that lie inside what they
- * belong to. Pure. */
+   belong to. Pure. */
 #ifndef WA_SENDER_TIMER_HEAP_H
 #define WA_SENDER_TIMER_HEAP_H
 

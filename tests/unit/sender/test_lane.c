@@ -108,7 +108,9 @@ static void a_session_that_is_not_ready_is_probed_by_one(void **state)
 {
 	struct fixture *f = *state;
 	push(f, 7);
-	lane_shrink_to_probe(f->lane);
+	assert_false(lane_not_ready(f->lane));
+	assert_false(lane_not_ready(f->lane));
+	assert_true(lane_not_ready(f->lane));
 	lane_close(f->lane, 100, HELD_SESSION_NOT_READY);
 	f->lane->n_tried = 1;
 	assert_false(lane_may_call(f->lane, 200));

@@ -185,22 +185,43 @@ static void a_session_that_is_not_ready_is_probed_and_costs_no_attempt(void **st
 	struct fixture *f = *state;
 	add(f, A, "m1", 1);
 	add(f, B, "n1", 2);
+	add(f, C, "o1", 3);
+	go(f, 0);
 	go(f, 0);
 	go(f, 0);
 	tell(f, A, "m1", OUTCOME_NOT_READY, 0, 1000, 0);
-	tell(f, B, "n1", OUTCOME_NOT_READY, 0, 1000, 0);
-	assert_int_equal(f->n_held, 2);
+	tell(f, B, "n1", OUTCOME_NOT_READY, 0, 1001, 0);
+	tell(f, C, "o1", OUTCOME_NOT_READY, 0, 1002, 0); /* now it is believed of the session */
+	assert_int_equal(f->n_held, 3);
 	assert_int_equal(f->held_reason, HELD_SESSION_NOT_READY);
-	assert_string_equal(go(f, 999), "");
-	pass(f, 1000);
-	struct conversation *probe = send_queue_next(f->queue, 1000);
+	pass(f, 1001);
+	assert_string_equal(go(f, 1001), "");
+	pass(f, 1002);
+	struct conversation *probe = send_queue_next(f->queue, 1002);
 	assert_int_equal(conversation_first(probe)->attempts, 0);
-	send_queue_dispatched(f->queue, probe, 1000);
-	assert_string_equal(go(f, 1000), ""); /* one finds out for all */
+	send_queue_dispatched(f->queue, probe, 1002);
+	assert_string_equal(go(f, 1002), ""); /* one finds out for all */
 	pass(f, 1400);
-	assert_int_equal(f->n_held, 3); /* who waits for the probe's end is held as well */
+	assert_int_equal(f->n_held, 5); /* who waits for the probe's end is held as well */
 	tell(f, A, "m1", OUTCOME_SENT, 1, 0, 1500);
 	assert_string_equal(go(f, 1500), "n1");
+	assert_string_equal(go(f, 1500), "o1");
+}
+
+static void a_message_that_waits_for_its_media_holds_nobody_else(void **state)
+{
+	struct fixture *f = *state;
+	add(f, A, "m1", 1);
+	for (int i = 0; i < 10; i++) {
+		assert_string_equal(go(f, 500 * i), "m1");
+		tell(f, A, "m1", OUTCOME_NO_MEDIA, 0, 500, 500 * i);
+		assert_int_equal(f->held_reason, HELD_NO_MEDIA);
+		assert_string_equal(go(f, 500 * i + 499), "");
+		pass(f, 500 * (i + 1));
+	}
+	add(f, B, "n1", 2);
+	assert_string_equal(go(f, 5000), "m1");
+	assert_string_equal(go(f, 5000), "n1");
 }
 
 static void a_refused_claim_is_looked_up(void **state)
@@ -269,11 +290,11 @@ static void a_session_without_a_gateway_is_not_flooded(void **state)
 	struct fixture *f = *state;
 	add(f, A, "m1", 1);
 	go(f, 0);
-	send_queue_set_lane(f->queue, 1, false, 0);
+	send_queue_set_lane(f->queue, 1, false, 0, 100);
 	pass(f, DEADLINE_MS);
 	assert_false(send_queue_has_rereads(f->queue));
 	assert_int_equal(f->held_reason, HELD_SESSION_NOT_READY);
-	send_queue_set_lane(f->queue, 1, true, 0);
+	send_queue_set_lane(f->queue, 1, true, 0, 100);
 	pass(f, DEADLINE_MS + 5000);
 	assert_true(send_queue_has_rereads(f->queue));
 }
@@ -316,11 +337,42 @@ static void what_was_put_back_comes_again(void **state)
 {
 	struct fixture *f = *state;
 	add(f, A, "m1", 1);
+	add(f, B, "n1", 2);
 	struct conversation *c = send_queue_next(f->queue, 0);
 	send_queue_put_back(f->queue, c, 200, 0);
+	assert_string_equal(go(f, 0), "n1");
 	assert_string_equal(go(f, 0), "");
 	pass(f, 200);
 	assert_string_equal(go(f, 200), "m1");
+}
+
+static void what_is_put_back_in_a_closed_lane_keeps_its_place(void **state)
+{
+	struct fixture *f = *state;
+	add(f, A, "m1", 1);
+	add(f, B, "n1", 2);
+	struct conversation *c = send_queue_next(f->queue, 0);
+	send_queue_close_lane(f->queue, 1, 1000, HELD_NOT, 0);
+	send_queue_put_back(f->queue, c, 0, 0);
+	assert_string_equal(go(f, 0), "");
+	send_queue_open_lane(f->queue, 1, 10);
+	assert_string_equal(go(f, 10), "m1");
+	assert_string_equal(go(f, 10), "n1");
+}
+
+static void no_more_are_asked_for_than_the_limit_will_let_through(void **state)
+{
+	struct fixture *f = *state;
+	add(f, A, "m1", 1);
+	add(f, B, "n1", 2);
+	send_queue_set_lane(f->queue, 1, true, 3000, 1);
+	struct conversation *c = send_queue_next(f->queue, 0);
+	send_queue_asked(f->queue, c);
+	assert_null(send_queue_next(f->queue, 0));
+	assert_true(send_queue_allowed(f->queue, c, 0));
+	send_queue_dispatched(f->queue, c, 0);
+	assert_non_null(c = send_queue_next(f->queue, 0));
+	send_queue_put_back(f->queue, c, 1, 0);
 }
 
 static void what_expired_is_gone(void **state)
@@ -439,6 +491,7 @@ int main(void)
 		STORY(a_tenants_limit_lets_other_tenants_pass_at_once),
 		STORY(nothing_heard_from_the_limiters_means_waiting_in_place),
 		STORY(a_session_that_is_not_ready_is_probed_and_costs_no_attempt),
+		STORY(a_message_that_waits_for_its_media_holds_nobody_else),
 		STORY(a_refused_claim_is_looked_up),
 		STORY(refusals_in_a_row_are_spaced_out),
 		STORY(no_outcome_in_time_means_looking_it_up),
@@ -446,6 +499,8 @@ int main(void)
 		STORY(what_was_dispatched_is_doubted_when_redis_lost_it),
 		STORY(a_lost_partition_is_forgotten_also_while_it_is_asked_for),
 		STORY(what_was_put_back_comes_again),
+		STORY(what_is_put_back_in_a_closed_lane_keeps_its_place),
+		STORY(no_more_are_asked_for_than_the_limit_will_let_through),
 		STORY(what_expired_is_gone),
 		SMALL(memory_is_bounded_and_the_rest_is_found_again),
 		SMALL(a_big_session_leaves_room_for_others),
