@@ -232,7 +232,9 @@ CREATE TABLE deliveries (
 	duration_ms    int,
 	PRIMARY KEY (webhook_id, sequence, created_at)
 ) PARTITION BY RANGE (created_at);
-CREATE INDEX deliveries_open ON deliveries (partition, sequence) WHERE open;
+-- What an endpoint is owed in a partition, lowest first; and whether a contact's earlier event is still owed to it.
+CREATE INDEX deliveries_open ON deliveries (partition, webhook_id, sequence) WHERE open;
+CREATE INDEX deliveries_contact ON deliveries (webhook_id, contact_id, sequence) WHERE open;
 
 -- Attempts that failed; the one that succeeded stands in its delivery's row.
 CREATE TABLE delivery_attempts (

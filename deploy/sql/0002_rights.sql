@@ -43,6 +43,7 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA sandbox TO gateway;
 
 GRANT SELECT ON events, messages, contacts, contact_numbers, webhook_secrets, tenants TO webhooker;
 GRANT SELECT, UPDATE ON webhooks, deliveries TO webhooker;
+GRANT SELECT ON leases TO webhooker;
 GRANT SELECT, INSERT ON delivery_attempts TO webhooker;
 GRANT SELECT, INSERT ON set_aside TO webhooker;
 GRANT SELECT, DELETE ON idempotency_keys TO webhooker;
