@@ -1,0 +1,144 @@
+/*
+ * The contract between the gateway and what speaks to WhatsApp: the sandbox inside this process,
+ * Baileys in a process of its own, a native client later. An engine drives sessions; the gateway
+ * decides what is sent, when it is tried again, and what is true.
+ *
+ * An engine MUST
+ *  - return from every call at once: no blocking, no callback from inside a call (callbacks come in
+ * a later turn of the loop).
+ *  - copy what it keeps: everything behind the pointers that it is given is gone when the call
+ * returns.
+ *  - use the WhatsApp message id that it is given, for every attempt, and take an id that it has
+ * sent before (a resend).
+ *  - answer a send with at most one on_acked() or on_failed(). Nothing is an answer too: the
+ * gateway's own timer then calls the outcome unknown. on_failed() with VERDICT_RETRY or
+ * VERDICT_GIVE_UP says for certain that this attempt did not reach WhatsApp; whoever is not certain
+ * says VERDICT_UNKNOWN, or nothing.
+ *  - report an acknowledgement that comes late all the same, however late, after a resend, for ids
+ * that it does not remember.
+ *  - hold each receipt and each incoming message until acknowledge() is called with its token (only
+ * then may WhatsApp hear an ack), and offer what it holds again, in the same order, after a
+ * reconnect and after a restart.
+ *  - report receipts of one message in any order, as often as it likes; incoming messages of one
+ * phone in the order they came.
+ *  - report every change of state with its reason, `connected` only when sends will be taken, and
+ * leave `connected` before sends are no longer taken. Attempts in flight when it leaves `connected`
+ * count as unknown from then on.
+ *  - keep its bounds: is_ready() is false while its own queues are full.
+ *
+ * An engine MUST NOT
+ *  - resend by itself, reorder the sends of one phone, or choose ids.
+ *  - touch the product's tables: all that it knows goes through the callbacks. What it keeps for
+ * itself (the sandbox's ledger, a client's keys) is in tables of its own.
+ *  - call back after close() has returned.
+ *  - let bodies, keys or full phone numbers into a reason, an error text or the log.
+ *
+ * The gateway, for its part, calls no function of an engine from within one of its callbacks, sends
+ * only while is_ready(), and calls nothing after close().
+ *
+ * An engine with keys of its own (Baileys, native) commits them in the same transaction as the
+ * message that moved them: it will hand its key changes along with the incoming message. The
+ * sandbox has none, so nothing here carries them yet.
+ */
+#ifndef WA_GATEWAY_ENGINE_H
+#define WA_GATEWAY_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/strview.h"
+#include "common/daemon/metrics.h"
+#include "common/daemon/settings.h"
+#include "common/io/loop.h"
+#include "common/model/message.h"
+#include "common/model/verdict.h"
+#include "services/gateway/session_state.h"
+
+struct engine_session { /* the session's row */
+	int32_t session_id;
+	int64_t epoch;     /* of the lease: tells one owner's time from the next's */
+	int32_t tenant_id; /* 0: the deployment's */
+	struct strview name;
+};
+
+struct engine_message {
+	struct strview message_id; /* ours, for logs */
+	struct strview wa_message_id;
+	struct strview phone; /* +E.164 */
+	int32_t tenant_id;
+	enum message_type type;
+	struct strview body;    /* of MESSAGE_TEXT; else SV_NULL */
+	struct strview caption; /* may be SV_NULL, as the next */
+	struct strview filename;
+	struct strview media_sha256; /* of media: key of its row in `media`; else SV_NULL */
+	int attempt;                 /* 1 is the first */
+};
+
+enum engine_receipt_level { ENGINE_RECEIPT_DELIVERED, ENGINE_RECEIPT_READ };
+
+struct engine_receipt {
+	struct strview wa_message_id;
+	enum engine_receipt_level level;
+	int64_t at_ms; /* wall clock */
+	int64_t token; /* the engine's own, unique within the session while it is open */
+};
+
+struct engine_inbound {
+	struct strview wa_message_id; /* the same whenever it is offered again */
+	struct strview phone;         /* who wrote; +E.164 */
+	int32_t tenant_id; /* whose test phone wrote (sandbox); 0: the gateway finds out */
+	enum message_type type;
+	struct strview body;      /* text, or the media's caption; may be SV_NULL */
+	struct strview filename;  /* may be SV_NULL */
+	struct strview media_url; /* fetched by the gateway under the guard; SV_NULL: none */
+	int64_t at_ms;            /* wall clock, WhatsApp's time of it */
+	int64_t token;            /* as of a receipt; from the same numbers */
+};
+
+struct engine_events {
+	/* reason: one line for people, NULL when there is nothing to say. phone_number: the
+	 * session's own once it is known, else NULL. */
+	void (*on_state)(
+		void *ctx, enum session_state state, const char *reason, const char *phone_number);
+	void (*on_acked)(void *ctx, struct strview wa_message_id, int64_t at_ms);
+	/* code: stable (common/model/message.h, or the engine's own snake_case); text: for people.
+	 */
+	void (*on_failed)(void *ctx, struct strview wa_message_id, enum verdict verdict,
+		const char *code, const char *text);
+	void (*on_receipt)(void *ctx, const struct engine_receipt *receipt);
+	void (*on_inbound)(void *ctx, const struct engine_inbound *inbound);
+};
+
+struct engine_host { /* borrowed, lives as long as the process */
+	struct loop *loop;
+	const struct settings *settings;
+	struct metrics *metrics;
+};
+
+enum engine_close {
+	ENGINE_CLOSE_RELEASED, /* another process may open the session next: leave quietly, stay
+				  logged in */
+	ENGINE_CLOSE_DELETED,  /* the session is gone for good: log out */
+};
+
+/* One per engine; `shared` is what all its sessions in this process have in common. */
+struct engine_kind {
+	const char *name; /* sessions.engine */
+	void *(*start)(const struct engine_host *host);
+	void (*stop)(void *shared); /* every session was closed */
+	/* Begin to drive a session. Its first on_state() follows in a later turn. Never fails: what
+	 * is wrong is a state. */
+	void *(*open)(void *shared, const struct engine_session *session,
+		const struct engine_events *events, void *ctx);
+	void (*close)(void *self, enum engine_close why);
+	bool (*is_ready)(const void *self); /* would a send be taken now? */
+	/* Only while is_ready(). */
+	void (*send)(void *self, const struct engine_message *message);
+	/* What the token stands for is committed: WhatsApp may hear so. A token that is not known
+	 * (any more) is ignored. */
+	void (*acknowledge)(void *self, int64_t token);
+};
+
+extern const struct engine_kind engine_sandbox;
+
+#endif

@@ -1,0 +1,45 @@
+/* Incoming messages and media in SQL. */
+#ifndef WA_GATEWAY_GATEWAY_STORE_INBOUND_H
+#define WA_GATEWAY_GATEWAY_STORE_INBOUND_H
+
+#include "common/io/pg_conn.h"
+#include "common/model/message.h"
+
+struct gateway_inbound {
+	struct strview message_id; /* ours, new */
+	struct strview wa_message_id;
+	struct strview phone;
+	int32_t session_id;
+	int64_t session_epoch;
+	int32_t tenant_id; /* 0: the conversation's, else the deployment's default one */
+	int partition;
+	enum message_type type;
+	struct strview body;
+	struct strview filename;
+	struct strview media_url;    /* kept with the row */
+	struct strview media_sha256; /* SV_NULL: no media, or it could not be had */
+	int64_t at_ms;
+};
+
+/*
+ * Keep each message once, with its contact (made when the number is unknown) and its event. Rows:
+ * HELD and EVENT as in gateway_store_progress.h; a session without a HELD row has lost its lease
+ * and nothing of it was kept. HELD's number: messages that were new.
+ */
+void gateway_store_inbound(struct pg_conn *conn, const struct gateway_inbound *inbound, int n,
+	pg_done_fn fn, void *ctx);
+
+/* Up to limit outgoing messages of these sessions whose media is wanted, without those in known:
+ * rows (message id, media URL). */
+void gateway_store_media_wanted(struct pg_conn *conn, const int64_t *session_ids, int n_sessions,
+	const struct strview *known, int n_known, int limit, pg_done_fn fn, void *ctx);
+/* Keep bytes by their hash. When message_id is not null: for that message, if it still wants them;
+ * else for whoever refers to it. */
+void gateway_store_media(struct pg_conn *conn, struct strview message_id, struct strview sha256,
+	struct strview content_type, struct strview bytes, pg_done_fn fn, void *ctx);
+/* The media of a message that has not been sent yet cannot be had: it fails. Gives MESSAGE and
+ * EVENT rows. */
+void gateway_store_media_failed(struct pg_conn *conn, struct strview message_id,
+	struct strview error, pg_done_fn fn, void *ctx);
+
+#endif
