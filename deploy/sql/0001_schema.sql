@@ -49,9 +49,11 @@ CREATE TABLE contacts (
 	metadata       jsonb,
 	created_at     timestamptz NOT NULL DEFAULT now(),
 	updated_at     timestamptz NOT NULL DEFAULT now(),
-	erased_at      timestamptz
+	erased_at      timestamptz,
+	erasing        boolean NOT NULL DEFAULT false  -- erased, but not all of its messages are blanked yet
 );
 CREATE INDEX contacts_tenant ON contacts (tenant_id, id DESC) WHERE erased_at IS NULL;
+CREATE INDEX contacts_erasing ON contacts (id) WHERE erasing;
 
 CREATE TABLE contact_numbers (
 	tenant_id      int NOT NULL,
@@ -137,6 +139,10 @@ CREATE INDEX messages_media ON messages (session_id, id) WHERE media_wanted; -- 
 CREATE INDEX messages_contact ON messages (contact_id, id DESC);
 CREATE INDEX messages_tenant ON messages (tenant_id, id DESC);
 CREATE INDEX messages_ref ON messages (tenant_id, external_ref, id DESC) WHERE external_ref IS NOT NULL;
+-- Lists of what did not go out. Those moves are not HOT in any case, for they close the message.
+CREATE INDEX messages_ended ON messages (tenant_id, id DESC)
+	WHERE failed_at IS NOT NULL OR cancelled_at IS NOT NULL OR expired_at IS NOT NULL;
+CREATE INDEX messages_file ON messages (media_sha256) WHERE media_sha256 IS NOT NULL; -- whose a media file is
 -- Receipts find their message by it; an incoming message that is offered twice is kept once.
 CREATE UNIQUE INDEX messages_wa ON messages (wa_message_id, session_id, direction);
 
@@ -155,10 +161,12 @@ CREATE TABLE idempotency_keys (
 	status         smallint NOT NULL,
 	message_id     text COLLATE "C",           -- POST /messages/send: the answer is made from its row
 	response       text,                       -- other calls: the answer's JSON, without a secret that is shown once
+	contact_id     int,                        -- whose data stands in response, for erasure
 	created_at     timestamptz NOT NULL DEFAULT now(),
 	PRIMARY KEY (tenant_id, key)
 );
 CREATE INDEX idempotency_keys_age ON idempotency_keys (created_at);
+CREATE INDEX idempotency_keys_contact ON idempotency_keys (contact_id) WHERE contact_id IS NOT NULL;
 
 -- Who wrote to a number on a session last: whose an incoming message is.
 CREATE TABLE conversations (

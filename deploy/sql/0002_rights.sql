@@ -14,7 +14,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA public TO api;
 REVOKE SELECT ON webhook_secrets FROM api;
 GRANT INSERT, UPDATE ON tenants, api_keys, contacts, contact_numbers, sessions, messages, webhooks TO api;
 GRANT INSERT, UPDATE, DELETE ON idempotency_keys, once_refs, set_aside TO api;
-GRANT DELETE ON contact_numbers, conversations TO api;
+GRANT DELETE ON contact_numbers, conversations, media TO api;
 GRANT UPDATE ON conversations TO api;
 GRANT INSERT ON audit, leases, events, deliveries TO api;
 GRANT UPDATE (open, status, next_attempt_at, error) ON deliveries TO api;

@@ -1,0 +1,18 @@
+/* Lists: reading what page is asked for, answering an array with its Link header. */
+#ifndef WA_API_LIST_REPLY_H
+#define WA_API_LIST_REPLY_H
+
+#include "services/api/api_call.h"
+#include "services/api/list_page.h"
+
+/* limit and cursor. The list is bound to the route and the tenant. errors: mistakes found so far in
+   other parameters; may be NULL. False: the call was answered. */
+bool list_read(
+	struct api_call *call, struct field_errors *errors, struct list_page *ret_page) MUST_CHECK;
+/* Of lists whose position is a number; 0: the first page. */
+int64_t list_position_id(const struct list_page *page);
+/* Say in the Link header that more follows after `position`. */
+void list_link(struct api_call *call, struct strview position);
+void list_link_id(struct api_call *call, int64_t position);
+
+#endif

@@ -1,0 +1,14 @@
+/* Adds to outbound.{partition}. */
+#include "services/api/outbound_publish.h"
+
+void outbound_publish(
+	struct stream_writer *streams, int partition, const struct outbound_entry *entry)
+{
+	char stream[STREAM_NAME_SIZE];
+	struct strbuf payload = STRBUF_INIT;
+
+	stream_name_outbound(partition, stream);
+	outbound_entry_encode(entry, &payload);
+	stream_writer_add(streams, stream, strbuf_view(&payload));
+	strbuf_deinit(&payload);
+}
