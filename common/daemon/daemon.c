@@ -17,7 +17,8 @@
 
 #define EXIT_BAD_SETTING 2
 #define MAX_OPEN_FILES                                                                             \
-	(1024 * 1024) /* containers are given 2^30, which costs memory in what counts by it */
+	((rlim_t)1024 *                                                                            \
+		1024) /* containers are given 2^30, which costs memory in what counts by it */
 #define OWNER_DIGITS 11
 
 /* Only set_state() changes it. */

@@ -75,7 +75,7 @@ static double start_time(void *ctx)
 
 static void next_lag(struct process_metrics *process)
 {
-	process->due_us = clock_mono_us() + LAG_PERIOD_MS * 1000;
+	process->due_us = clock_mono_us() + (int64_t)LAG_PERIOD_MS * 1000;
 	loop_timer_arm(process->timer, LAG_PERIOD_MS);
 }
 

@@ -13,7 +13,7 @@
 #include "common/daemon/setting_value.h"
 #include "common/daemon/settings_file.h"
 
-#define SECRET_FILE_MAX_BYTES (64 * 1024)
+#define SECRET_FILE_MAX_BYTES ((size_t)64 * 1024)
 
 /* A later source wins over an earlier one. */
 enum source { SOURCE_DEFAULT, SOURCE_FILE, SOURCE_ENVIRONMENT };

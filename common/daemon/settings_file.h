@@ -7,7 +7,7 @@
 #include "common/base/err.h"
 #include "common/base/strview.h"
 
-#define SETTINGS_FILE_MAX_BYTES (256 * 1024)
+#define SETTINGS_FILE_MAX_BYTES ((size_t)256 * 1024)
 
 /* Called for each setting in the order of the file; not 0 stops. A value in "…" or '…' is given
  * without its quotes. */

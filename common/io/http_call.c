@@ -12,9 +12,9 @@
 #include "common/io/http_head.h"
 #include "common/io/retry_after.h"
 
-#define MAX_HEADER_BYTES           (64 * 1024)
+#define MAX_HEADER_BYTES           (INT64_C(64) * 1024)
 #define DEFAULT_CONNECT_TIMEOUT_MS 5000
-#define DEFAULT_MAX_RESPONSE_BYTES (16 * 1024)
+#define DEFAULT_MAX_RESPONSE_BYTES (INT64_C(16) * 1024)
 
 #define set_option(easy, option, value)                                                            \
 	ASSERT(curl_easy_setopt((easy), (option), (value)) == CURLE_OK)
@@ -217,7 +217,7 @@ static void add_header(struct http_call *call, const char *name, const char *val
 	/* "Name:" would have curl leave the header out. */
 	strbuf_append_cstr(&line, value[0] != '\0' ? ": " : ";");
 	for (const char *c = value; *c != '\0'; c++)
-		strbuf_append_char(&line, (unsigned char)*c < ' ' ? ' ' : *c);
+		strbuf_append_char(&line, (char)((unsigned char)*c < ' ' ? ' ' : *c));
 	call->headers = curl_slist_append(call->headers, strbuf_cstr(&line));
 	ASSERT(call->headers != NULL);
 	strbuf_deinit(&line);

@@ -120,6 +120,7 @@ void http_reply_header(struct http_request *request, const char *name, struct st
 	strbuf_append_cstr(fields, ": ");
 	/* A line break in a value would let its giver write the rest of the answer. */
 	for (size_t i = 0; i < value.len; i++)
-		strbuf_append_char(fields, (unsigned char)value.ptr[i] < ' ' ? ' ' : value.ptr[i]);
+		strbuf_append_char(
+			fields, (char)((unsigned char)value.ptr[i] < ' ' ? ' ' : value.ptr[i]));
 	strbuf_append_cstr(fields, "\r\n");
 }

@@ -24,8 +24,8 @@
 #define BACKLOG            1024
 #define LINGER_MS          2000
 #define ACCEPT_PAUSE_MS    100
-#define DEFAULT_HEAD_BYTES (16 * 1024)
-#define DEFAULT_BODY_BYTES (1024 * 1024)
+#define DEFAULT_HEAD_BYTES (INT64_C(16) * 1024)
+#define DEFAULT_BODY_BYTES (INT64_C(1024) * 1024)
 #define DEFAULT_IDLE_MS    60000
 #define DEFAULT_REQUEST_MS 10000
 #define DEFAULT_CONNS      10000
@@ -131,6 +131,7 @@ static int find_port(evutil_socket_t fd)
 	struct sockaddr_storage address;
 	socklen_t len = sizeof(address);
 
+	memset(&address, 0, sizeof(address));
 	ASSERT(getsockname(fd, (struct sockaddr *)&address, &len) == 0);
 	return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
 						   : ((struct sockaddr_in *)&address)->sin_port);

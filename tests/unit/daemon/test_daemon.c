@@ -198,7 +198,7 @@ static int set_up(void **state)
 	close(fd);
 	private_port = ntohs(at.sin_port);
 	snprintf(port, sizeof(port), "%d", private_port);
-	clearenv();
+	unsetenv("WA_DRAIN_TIMEOUT");
 	setenv("WA_DATABASE_URL", "postgresql://secret-d", 1);
 	setenv("WA_REDIS_URL", "redis://secret-r", 1);
 	setenv("WA_MASTER_KEY", KEY, 1);
