@@ -5,9 +5,10 @@
 #include "common/base/mem.h"
 #include "common/io/lease_state.h"
 
-#define TICK_DEADLINE_MS  2000 /* leaves time for a second try on a new connection before leases run out */
-#define TICK_RETRY_MS     100  /* after a tick that Postgres did not answer */
-#define RELEASE_RETRY_MS  100
+#define TICK_DEADLINE_MS                                                                           \
+	2000 /* leaves time for a second try on a new connection before leases run out */
+#define TICK_RETRY_MS    100 /* after a tick that Postgres did not answer */
+#define RELEASE_RETRY_MS 100
 
 struct lease_set {
 	struct loop *loop;
@@ -24,7 +25,8 @@ struct lease_set {
 	struct loop_turn *release_turn;
 	int64_t tick_sent_ms;
 	bool is_tick_out;
-	int64_t last_good_ms; /* when the last tick that succeeded was sent; meaningful when has_good */
+	int64_t last_good_ms; /* when the last tick that succeeded was sent; meaningful when
+				 has_good */
 	bool has_good;
 	int *release_out; /* ids in the release that is under way */
 	int n_release_out;
@@ -37,7 +39,8 @@ struct lease_set {
 
 static const struct pg_stmt tick_stmt = {
 	.name = "lease_tick",
-	.sql = "SELECT ret_id, ret_epoch, ret_surplus FROM lease_tick($1::text, $2::text, $3::int4, $4::int4) ORDER BY ret_id",
+	.sql = "SELECT ret_id, ret_epoch, ret_surplus FROM lease_tick($1::text, $2::text, "
+	       "$3::int4, $4::int4) ORDER BY ret_id",
 };
 
 static const struct pg_stmt release_stmt = {
@@ -99,7 +102,8 @@ static void take_rows(struct lease_set *set, const struct pg_result *result)
 		rows[i].epoch = pg_int(result, i, 1);
 		rows[i].is_surplus = pg_bool(result, i, 2);
 	}
-	lease_state_apply(&set->state, rows, n, set->tick_sent_ms + LEASE_TTL_MS - LEASE_MARGIN_MS, clock_mono_ms(), &changes);
+	lease_state_apply(&set->state, rows, n, set->tick_sent_ms + LEASE_TTL_MS - LEASE_MARGIN_MS,
+		clock_mono_ms(), &changes);
 	mem_free(rows);
 	tell(set, &changes);
 }
@@ -217,8 +221,8 @@ static void on_tick_timer(void *ctx)
 
 /* --- the contract --- */
 
-struct lease_set *lease_set_new(struct loop *loop, struct pg_conn *conn, const char *kind, const char *owner,
-	int share_cap, const struct lease_events *events, void *ctx)
+struct lease_set *lease_set_new(struct loop *loop, struct pg_conn *conn, const char *kind,
+	const char *owner, int share_cap, const struct lease_events *events, void *ctx)
 {
 	struct lease_set *set = mem_new(struct lease_set);
 	set->loop = loop;

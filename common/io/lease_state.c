@@ -63,7 +63,8 @@ static void insert_held(struct lease_state *state, struct lease_held held)
 {
 	int at = held_index(state, held.id);
 	state->held = grow(state->held, state->n_held, &state->cap_held, sizeof(*state->held));
-	memmove(&state->held[at + 1], &state->held[at], (size_t)(state->n_held - at) * sizeof(*state->held));
+	memmove(&state->held[at + 1], &state->held[at],
+		(size_t)(state->n_held - at) * sizeof(*state->held));
 	state->held[at] = held;
 	state->n_held++;
 }
@@ -71,7 +72,8 @@ static void insert_held(struct lease_state *state, struct lease_held held)
 static void remove_held(struct lease_state *state, int at)
 {
 	state->n_held--;
-	memmove(&state->held[at], &state->held[at + 1], (size_t)(state->n_held - at) * sizeof(*state->held));
+	memmove(&state->held[at], &state->held[at + 1],
+		(size_t)(state->n_held - at) * sizeof(*state->held));
 }
 
 static bool is_releasing(const struct lease_state *state, int id)
@@ -84,8 +86,8 @@ static bool is_releasing(const struct lease_state *state, int id)
 }
 
 /* Renew what is among the rows, drop the rest. */
-static void apply_to_held(struct lease_state *state, const struct lease_row *rows, int n, int64_t until_ms, int64_t now_ms,
-	struct lease_changes *changes)
+static void apply_to_held(struct lease_state *state, const struct lease_row *rows, int n,
+	int64_t until_ms, int64_t now_ms, struct lease_changes *changes)
 {
 	int i_row = 0;
 	for (int at = 0; at < state->n_held;) {
@@ -94,7 +96,8 @@ static void apply_to_held(struct lease_state *state, const struct lease_row *row
 			i_row++;
 		bool is_there = i_row < n && rows[i_row].id == held->id;
 		if (is_there && rows[i_row].epoch == held->epoch) {
-			/* Also when our own clock had just run out and nobody was told: nobody else had it meanwhile. */
+			/* Also when our own clock had just run out and nobody was told: nobody else
+			 * had it meanwhile. */
 			held->until_ms = until_ms;
 			at++;
 			continue;
@@ -105,8 +108,8 @@ static void apply_to_held(struct lease_state *state, const struct lease_row *row
 	}
 }
 
-void lease_state_apply(struct lease_state *state, const struct lease_row *rows, int n, int64_t until_ms, int64_t now_ms,
-	struct lease_changes *changes)
+void lease_state_apply(struct lease_state *state, const struct lease_row *rows, int n,
+	int64_t until_ms, int64_t now_ms, struct lease_changes *changes)
 {
 	if (until_ms <= now_ms) {
 		lease_state_expire(state, now_ms, changes);
@@ -118,8 +121,12 @@ void lease_state_apply(struct lease_state *state, const struct lease_row *rows, 
 	for (int i = 0; i < n; i++) {
 		if (is_releasing(state, rows[i].id) || find_held(state, rows[i].id) != NULL)
 			continue;
-		insert_held(state, (struct lease_held){.id = rows[i].id, .epoch = rows[i].epoch, .until_ms = until_ms});
-		push_change(changes, (struct lease_change){.id = rows[i].id, .is_gain = true, .epoch = rows[i].epoch});
+		insert_held(state,
+			(struct lease_held){
+				.id = rows[i].id, .epoch = rows[i].epoch, .until_ms = until_ms});
+		push_change(changes,
+			(struct lease_change){
+				.id = rows[i].id, .is_gain = true, .epoch = rows[i].epoch});
 	}
 	for (int i = 0; i < n; i++) {
 		struct lease_held *held = find_held(state, rows[i].id);
@@ -164,8 +171,8 @@ bool lease_state_release(struct lease_state *state, int id)
 	if (at == state->n_held || state->held[at].id != id)
 		return false;
 	remove_held(state, at);
-	state->releasing =
-		grow(state->releasing, state->n_releasing, &state->cap_releasing, sizeof(*state->releasing));
+	state->releasing = grow(state->releasing, state->n_releasing, &state->cap_releasing,
+		sizeof(*state->releasing));
 	state->releasing[state->n_releasing++] = id;
 	return true;
 }

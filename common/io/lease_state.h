@@ -33,7 +33,7 @@ struct lease_held {
 	bool was_told_surplus;
 };
 
-struct lease_state { /* all zero holds nothing */
+struct lease_state {             /* all zero holds nothing */
 	struct lease_held *held; /* sorted by id */
 	int n_held, cap_held;
 	int *releasing; /* given back, which Postgres has not confirmed yet */
@@ -41,13 +41,15 @@ struct lease_state { /* all zero holds nothing */
 };
 void lease_state_deinit(struct lease_state *state);
 
-/* A tick succeeded: rows (sorted by id) are all that is held, until until_ms. Appends the changes, losses first. Rows that are
-   being given back are not taken again. An answer that came after until_ms renews nothing. */
-void lease_state_apply(struct lease_state *state, const struct lease_row *rows, int n, int64_t until_ms, int64_t now_ms,
-	struct lease_changes *changes);
+/* A tick succeeded: rows (sorted by id) are all that is held, until until_ms. Appends the changes,
+   losses first. Rows that are being given back are not taken again. An answer that came after
+   until_ms renews nothing. */
+void lease_state_apply(struct lease_state *state, const struct lease_row *rows, int n,
+	int64_t until_ms, int64_t now_ms, struct lease_changes *changes);
 /* Drop what has run out. */
 void lease_state_expire(struct lease_state *state, int64_t now_ms, struct lease_changes *changes);
-int64_t lease_state_next_expiry_ms(const struct lease_state *state); /* INT64_MAX when nothing is held */
+/* INT64_MAX when nothing is held. */
+int64_t lease_state_next_expiry_ms(const struct lease_state *state);
 /* NULL when it is not held at now_ms. */
 const struct lease_held *lease_state_find(const struct lease_state *state, int id, int64_t now_ms);
 /* Give one back: it is not held from now on. False when it was not. */

@@ -1,6 +1,5 @@
 #include "common/io/pg_conn.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include <event2/event.h>
@@ -10,18 +9,23 @@
 #include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "common/io/pg_pipeline.h"
+#include "common/io/pg_target.h"
 
 #define BACKOFF_BASE_MS 50
 #define BACKOFF_MAX_MS  2000
-#define STEADY_MS       BACKOFF_MAX_MS /* a connection that stood for so long makes the earlier failures forgotten */
+#define STEADY_MS                                                                                  \
+	BACKOFF_MAX_MS /* a connection that stood for so long makes the earlier failures forgotten \
+			*/
 
 #define DEFAULT_MAX_IN_FLIGHT      256
 #define DEFAULT_CONNECT_TIMEOUT_MS 5000
 
 enum pg_conn_state {
 	PG_CONN_RESTING,    /* no socket; the timer says when to try again */
-	PG_CONN_CONNECTING, /* libpq connects; the timer limits it */
-	PG_CONN_GREETING,   /* the first query, our own, is on its way; the same timer limits it */
+	PG_CONN_RESOLVING,  /* the addresses of the hosts are looked up; the timer limits this and
+			       the next two together */
+	PG_CONN_CONNECTING, /* libpq connects */
+	PG_CONN_GREETING,   /* the first query, our own, is on its way */
 	PG_CONN_UP,         /* the timer stands at the earliest deadline in flight */
 };
 
@@ -35,6 +39,7 @@ struct pg_conn {
 	enum pg_conn_state state;
 	enum told told;
 	struct err why; /* why it is not up */
+	struct pg_target *target;
 	PGconn *pq;
 	struct pg_pipeline *pipeline;
 	struct event *read_event;
@@ -47,19 +52,41 @@ struct pg_conn {
 	bool *is_freed; /* set by pg_conn_free() for the caller of callbacks */
 };
 
-/* Have the server notice that we are gone while it executes something (from version 14 on; older ones refuse, which is fine). */
+/* Have the server notice that we are gone while it executes something (from version 14 on; older
+ * ones refuse, which is fine). */
 static const struct pg_stmt greeting_stmt = {
 	.name = "pg_conn_greeting",
 	.sql = "SELECT pg_catalog.set_config('client_connection_check_interval', '2000', false)",
 };
+
+/* What is waited for in it. */
+static const char *state_name(enum pg_conn_state state)
+{
+	switch (state) {
+	case PG_CONN_RESTING:
+		return "waiting to try again";
+	case PG_CONN_RESOLVING:
+		return "looking up the host";
+	case PG_CONN_CONNECTING:
+		return "connecting";
+	case PG_CONN_GREETING:
+		return "waiting for the first answer";
+	case PG_CONN_UP:
+		return "up";
+	}
+	WRONG("no such state");
+}
 
 static void pg_conn_set_state(struct pg_conn *conn, enum pg_conn_state state)
 {
 	switch (state) {
 	case PG_CONN_RESTING:
 		break;
-	case PG_CONN_CONNECTING:
+	case PG_CONN_RESOLVING:
 		ASSERT(conn->state == PG_CONN_RESTING);
+		break;
+	case PG_CONN_CONNECTING:
+		ASSERT(conn->state == PG_CONN_RESOLVING);
 		break;
 	case PG_CONN_GREETING:
 		ASSERT(conn->state == PG_CONN_CONNECTING);
@@ -78,8 +105,9 @@ static void free_event(struct event **event)
 	*event = NULL;
 }
 
-static void close_socket(struct pg_conn *conn)
+static void close_all(struct pg_conn *conn)
 {
+	pg_target_cancel(&conn->target);
 	/* Before PQfinish(), which closes the descriptor that the events watch. */
 	free_event(&conn->read_event);
 	free_event(&conn->write_event);
@@ -93,7 +121,7 @@ static void pg_conn_drop(struct pg_conn *conn, const struct err *why)
 {
 	conn->why = *why;
 	pg_pipeline_lose(conn->pipeline, why);
-	close_socket(conn);
+	close_all(conn);
 	if (conn->state == PG_CONN_UP && clock_mono_ms() - conn->up_since_ms >= STEADY_MS)
 		backoff_succeed(&conn->backoff);
 	pg_conn_set_state(conn, PG_CONN_RESTING);
@@ -107,7 +135,8 @@ static void drop_with_libpq_reason(struct pg_conn *conn)
 	const char *text = pg_pipeline_last_words(conn->pipeline);
 	if (text[0] == '\0')
 		text = PQerrorMessage(conn->pq);
-	(void)err_set(&why, "%.*s", (int)strcspn(text, "\n"), text); /* what follows the first line is advice */
+	(void)err_set(&why, "%.*s", (int)strcspn(text, "\n"),
+		text); /* what follows the first line is advice */
 	pg_conn_drop(conn, &why);
 }
 
@@ -134,8 +163,8 @@ static void pg_conn_tell(struct pg_conn *conn)
 	tell_change(conn);
 	if (is_freed)
 		return;
-	/* What ends from now on waits for the next turn: a callback that asks again at once, and is refused at once, would keep
-	   us here for ever. */
+	/* What ends from now on waits for the next turn: a callback that asks again at once, and is
+	   refused at once, would keep us here for ever. */
 	for (int n = pg_pipeline_n_ended(conn->pipeline); n > 0; n--) {
 		struct pg_request *request = pg_pipeline_take(conn->pipeline);
 		if (request == NULL)
@@ -208,7 +237,8 @@ static void greet(struct pg_conn *conn)
 	pg_conn_set_state(conn, PG_CONN_GREETING);
 	pg_pipeline_attach(conn->pipeline, conn->pq);
 	struct event_base *base = loop_base(conn->loop);
-	conn->read_event = event_new(base, PQsocket(conn->pq), EV_READ | EV_PERSIST, on_readable, conn);
+	conn->read_event =
+		event_new(base, PQsocket(conn->pq), EV_READ | EV_PERSIST, on_readable, conn);
 	conn->write_event = event_new(base, PQsocket(conn->pq), EV_WRITE, on_writable, conn);
 	ASSERT(conn->read_event != NULL && conn->write_event != NULL);
 	ASSERT(event_add(conn->read_event, NULL) == 0);
@@ -226,7 +256,8 @@ static void on_connecting(evutil_socket_t fd, short what, void *ctx);
 static void wait_for_socket(struct pg_conn *conn, short what)
 {
 	free_event(&conn->read_event);
-	conn->read_event = event_new(loop_base(conn->loop), PQsocket(conn->pq), what, on_connecting, conn);
+	conn->read_event =
+		event_new(loop_base(conn->loop), PQsocket(conn->pq), what, on_connecting, conn);
 	ASSERT(conn->read_event != NULL);
 	ASSERT(event_add(conn->read_event, NULL) == 0);
 }
@@ -258,73 +289,29 @@ static void on_connecting(evutil_socket_t fd, short what, void *ctx)
 		greet(conn);
 }
 
-#define MAX_CONNINFO_OPTIONS 96
-
-struct conninfo {
-	int n;
-	const char *keys[MAX_CONNINFO_OPTIONS + 1];
-	const char *values[MAX_CONNINFO_OPTIONS + 1];
-};
-
-static void conninfo_add(struct conninfo *info, const char *key, const char *value)
+static void on_target(
+	void *ctx, const char *const *keys, const char *const *values, const struct err *err)
 {
-	ASSERT(info->n < MAX_CONNINFO_OPTIONS);
-	info->keys[info->n] = key;
-	info->values[info->n] = value;
-	info->n++;
-}
-
-static void conninfo_add_default(struct conninfo *info, const char *key, const char *value)
-{
-	for (int i = 0; i < info->n; i++) {
-		if (strcmp(info->keys[i], key) == 0)
-			return;
-	}
-	conninfo_add(info, key, value);
-}
-
-/* What the URL says, and our defaults for what it does not say. NULL when it is no URL that libpq understands. */
-static PGconn *start_libpq(const struct pg_conn_options *options)
-{
-	PQconninfoOption *given = PQconninfoParse(options->url, NULL);
-	if (given == NULL)
-		return NULL;
-	struct conninfo info = {.n = 0};
-	for (const PQconninfoOption *option = given; option->keyword != NULL; option++) {
-		if (option->val != NULL)
-			conninfo_add(&info, option->keyword, option->val);
-	}
-	if (options->app_name != NULL)
-		conninfo_add_default(&info, "application_name", options->app_name);
-	conninfo_add_default(&info, "client_encoding", "UTF8");
-	conninfo_add_default(&info, "gssencmode", "disable"); /* it would ask for Kerberos tickets, blocking */
-	conninfo_add_default(&info, "keepalives", "1");
-	conninfo_add_default(&info, "keepalives_idle", "10");
-	conninfo_add_default(&info, "keepalives_interval", "3");
-	conninfo_add_default(&info, "keepalives_count", "3");
-	conninfo_add_default(&info, "tcp_user_timeout", "10000");
-	PGconn *pq = PQconnectStartParams(info.keys, info.values, 0);
-	PQconninfoFree(given);
-	ASSERT(pq != NULL); /* only without memory */
-	return pq;
-}
-
-static void pg_conn_connect(struct pg_conn *conn)
-{
-	pg_conn_set_state(conn, PG_CONN_CONNECTING);
-	loop_timer_arm(conn->timer, conn->options.connect_timeout_ms);
-	conn->pq = start_libpq(&conn->options);
-	if (conn->pq == NULL) {
-		struct err why;
-		/* libpq's own words would quote the URL, and with it the password. */
-		(void)err_set(&why, "the database URL cannot be parsed");
-		pg_conn_drop(conn, &why);
+	struct pg_conn *conn = ctx;
+	conn->target = NULL;
+	if (err != NULL) {
+		pg_conn_drop(conn, err);
 		return;
 	}
+	pg_conn_set_state(conn, PG_CONN_CONNECTING);
+	conn->pq = PQconnectStartParams(keys, values, 0);
+	ASSERT(conn->pq != NULL); /* only without memory */
 	if (PQstatus(conn->pq) == CONNECTION_BAD)
 		drop_with_libpq_reason(conn);
 	else
 		wait_for_socket(conn, EV_WRITE);
+}
+
+static void pg_conn_connect(struct pg_conn *conn)
+{
+	pg_conn_set_state(conn, PG_CONN_RESOLVING);
+	loop_timer_arm(conn->timer, conn->options.connect_timeout_ms);
+	conn->target = pg_target_start(conn->loop, &conn->options, on_target, conn);
 }
 
 /* --- time --- */
@@ -342,7 +329,8 @@ static void check_deadlines(struct pg_conn *conn)
 	}
 	struct err why;
 	(void)err_set(&why, "no answer to %s within its deadline (%d in flight)",
-		pg_pipeline_request_name(conn->pipeline, request), pg_pipeline_in_flight(conn->pipeline));
+		pg_pipeline_request_name(conn->pipeline, request),
+		pg_pipeline_in_flight(conn->pipeline));
 	pg_conn_drop(conn, &why);
 }
 
@@ -354,11 +342,11 @@ static void on_timer(void *ctx)
 	case PG_CONN_RESTING:
 		pg_conn_connect(conn);
 		return;
+	case PG_CONN_RESOLVING:
 	case PG_CONN_CONNECTING:
 	case PG_CONN_GREETING:
 		(void)err_set(&why, "no connection within %lld ms (%s)",
-			(long long)conn->options.connect_timeout_ms,
-			conn->state == PG_CONN_GREETING ? "waiting for the first answer" : "connecting");
+			(long long)conn->options.connect_timeout_ms, state_name(conn->state));
 		pg_conn_drop(conn, &why);
 		return;
 	case PG_CONN_UP:
@@ -397,6 +385,7 @@ void pg_conn_free(struct pg_conn **conn)
 	*conn = NULL;
 	if (old->is_freed != NULL)
 		*old->is_freed = true;
+	pg_target_cancel(&old->target);
 	free_event(&old->read_event);
 	free_event(&old->write_event);
 	loop_timer_free(&old->timer);
@@ -426,9 +415,11 @@ static void refuse(struct pg_conn *conn, struct pg_request *request)
 {
 	struct err why;
 	if (conn->state == PG_CONN_UP)
-		(void)err_set(&why, "%d queries are in flight, no more are taken", conn->options.max_in_flight);
+		(void)err_set(&why, "%d queries are in flight, no more are taken",
+			conn->options.max_in_flight);
 	else
-		(void)err_set(&why, "not connected: %s", conn->why.text[0] != '\0' ? conn->why.text : "not yet");
+		(void)err_set(&why, "not connected: %s",
+			conn->why.text[0] != '\0' ? conn->why.text : "not yet");
 	pg_pipeline_refuse(conn->pipeline, request, &why);
 	loop_turn_request(conn->turn);
 }

@@ -45,9 +45,11 @@ struct pg_result {
 /* Take what the server answered (and own it): PG_OK or PG_FAILED. */
 void pg_result_from_server(struct pg_result *result, PGresult *rows);
 /* An ending without an answer; why is copied. */
-void pg_result_without_answer(struct pg_result *result, enum pg_status status, const struct err *why);
+void pg_result_without_answer(
+	struct pg_result *result, enum pg_status status, const struct err *why);
 void pg_result_deinit(struct pg_result *result);
-/* The server has dropped or cannot use the plan that was prepared: preparing it again under another name helps. */
+/* The server has dropped or cannot use the plan that was prepared: preparing it again under another
+ * name helps. */
 bool pg_result_is_stale_plan(const struct pg_result *result);
 
 #endif

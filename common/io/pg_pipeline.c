@@ -11,7 +11,7 @@
 /* A statement as it is known to the present connection. */
 struct plan {
 	const struct pg_stmt *stmt;
-	int generation; /* > 0 after the server lost or could not use an earlier one */
+	int generation;   /* > 0 after the server lost or could not use an earlier one */
 	bool is_prepared; /* sent, and not known to have failed */
 };
 
@@ -80,7 +80,8 @@ static void note_last_words(struct pg_pipeline *pipeline, const PGresult *rows)
 {
 	const char *severity = PQresultErrorField(rows, PG_DIAG_SEVERITY_NONLOCALIZED);
 	const char *message = PQresultErrorField(rows, PG_DIAG_MESSAGE_PRIMARY);
-	if (severity != NULL && message != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
+	if (severity != NULL && message != NULL &&
+		(strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0))
 		(void)err_set(&pipeline->last_words, "%s", message);
 }
 
@@ -124,8 +125,10 @@ void pg_request_free(struct pg_request **request)
 static int plan_add(struct pg_pipeline *pipeline, const struct pg_stmt *stmt)
 {
 	for (int i = 0; i < pipeline->n_plans; i++)
-		ASSERT(strcmp(pipeline->plans[i].stmt->name, stmt->name) != 0); /* two statements of one name */
-	ASSERT(strlen(stmt->name) < 56); /* leaves room for ".<generation>" in what the server keeps */
+		ASSERT(strcmp(pipeline->plans[i].stmt->name, stmt->name) !=
+			0); /* two statements of one name */
+	ASSERT(strlen(stmt->name) <
+		56); /* leaves room for ".<generation>" in what the server keeps */
 	if (pipeline->n_plans == pipeline->cap_plans) {
 		pipeline->cap_plans = pipeline->cap_plans > 0 ? 2 * pipeline->cap_plans : 16;
 		pipeline->plans = mem_realloc(
@@ -196,31 +199,35 @@ int pg_pipeline_send(struct pg_pipeline *pipeline, struct pg_request *request, i
 {
 	ASSERT(n > 0 && n <= PG_MAX_GROUP);
 	list_push(&pipeline->in_flight, request);
-	/* All prepares go first: one that stood behind a statement would be skipped when that fails, and requests that were
-	   sent meanwhile would miss it. */
+	/* All prepares go first: one that stood behind a statement would be skipped when that
+	   fails, and requests that were sent meanwhile would miss it. */
 	for (int i = 0; i < n; i++) {
 		int index = plan_find_or_add(pipeline, stmts[i]);
-		if (!pipeline->plans[index].is_prepared && send_prepare(pipeline, request, index) != 0)
+		if (!pipeline->plans[index].is_prepared &&
+			send_prepare(pipeline, request, index) != 0)
 			return -1;
 		request->stmts[i].index = index;
 		request->stmts[i].generation = pipeline->plans[index].generation;
 	}
 	request->n_stmts = n;
 	for (int i = 0; i < n; i++) {
-		if (send_execute(pipeline, request->stmts[i].index, params != NULL ? params[i] : NULL) != 0)
+		if (send_execute(pipeline, request->stmts[i].index,
+			    params != NULL ? params[i] : NULL) != 0)
 			return -1;
 	}
 	return send_sync(pipeline->pq);
 }
 
-void pg_pipeline_refuse(struct pg_pipeline *pipeline, struct pg_request *request, const struct err *why)
+void pg_pipeline_refuse(
+	struct pg_pipeline *pipeline, struct pg_request *request, const struct err *why)
 {
 	pg_result_without_answer(&request->result, PG_UNAVAILABLE, why);
 	list_push(&pipeline->ended, request);
 }
 
 /* The server refused the request at its n_ended-th command: what follows of it was skipped. */
-static void note_failure(struct pg_pipeline *pipeline, struct pg_request *request, const struct pg_result *result)
+static void note_failure(
+	struct pg_pipeline *pipeline, struct pg_request *request, const struct pg_result *result)
 {
 	for (int i = request->n_ended; i < request->n_prepares; i++) {
 		struct plan *plan = &pipeline->plans[request->prepares[i].index];
@@ -358,7 +365,8 @@ const struct pg_request *pg_pipeline_most_urgent(const struct pg_pipeline *pipel
 	return urgent;
 }
 
-const char *pg_pipeline_request_name(const struct pg_pipeline *pipeline, const struct pg_request *request)
+const char *pg_pipeline_request_name(
+	const struct pg_pipeline *pipeline, const struct pg_request *request)
 {
 	return pipeline->plans[request->stmts[0].index].stmt->name;
 }

@@ -28,8 +28,8 @@ static void on_conn_change(void *ctx, bool up, const struct err *err)
 		pool->on_change(pool->ctx, pool_up, err);
 }
 
-struct pg_pool *pg_pool_new(
-	struct loop *loop, const struct pg_conn_options *options, int n_conns, pg_change_fn on_change, void *ctx)
+struct pg_pool *pg_pool_new(struct loop *loop, const struct pg_conn_options *options, int n_conns,
+	pg_change_fn on_change, void *ctx)
 {
 	ASSERT(n_conns > 0 && n_conns <= MAX_CONNS);
 	struct pg_pool *pool = mem_new(struct pg_pool);

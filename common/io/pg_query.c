@@ -1,4 +1,5 @@
-/* Parameters in Postgres's binary format (the *_recv functions of the server are its specification). */
+/* Parameters in Postgres's binary format (the *_recv functions of the server are its
+ * specification). */
 #include "common/io/pg_query.h"
 
 #include <endian.h>
@@ -55,7 +56,8 @@ static char *put_u64(char *at, uint64_t number)
 	return at + sizeof(number);
 }
 
-/* What the server could not hold is brought to its first or last timestamp: one silly time must not refuse a whole batch. */
+/* What the server could not hold is brought to its first or last timestamp: one silly time must not
+ * refuse a whole batch. */
 static int64_t time_to_us(int64_t wall_ms)
 {
 	int64_t since_2000_ms;
@@ -120,7 +122,8 @@ void pg_param_time(struct pg_params *params, int64_t wall_ms)
 		put_u64(params_push(params, 8), (uint64_t)time_to_us(wall_ms));
 }
 
-/* Begin an array value whose elements, with their length words, take elements_bytes. Returns where the first one goes. */
+/* Begin an array value whose elements, with their length words, take elements_bytes. Returns where
+ * the first one goes. */
 static char *array_begin(
 	struct pg_params *params, enum pg_oid oid, int n, bool has_nulls, size_t elements_bytes)
 {
@@ -141,7 +144,8 @@ static char *put_null(char *at)
 	return put_u32(at, UINT32_MAX);
 }
 
-static void view_array(struct pg_params *params, enum pg_oid oid, const struct strview *views, int n)
+static void view_array(
+	struct pg_params *params, enum pg_oid oid, const struct strview *views, int n)
 {
 	size_t bytes = 0;
 	bool has_nulls = false;
@@ -172,7 +176,8 @@ void pg_param_bytes_array(struct pg_params *params, const struct strview *bytes,
 	view_array(params, PG_OID_BYTEA, bytes, n);
 }
 
-/* Begin an array of n numbers of the same width; NULL elements, which are shorter, are those equal to null_value. */
+/* Begin an array of n numbers of the same width; NULL elements, which are shorter, are those equal
+ * to null_value. */
 static char *number_array_begin(struct pg_params *params, enum pg_oid oid, size_t width,
 	const int64_t *numbers, int n, int64_t null_value)
 {

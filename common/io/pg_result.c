@@ -1,4 +1,5 @@
-/* Results in Postgres's binary format (the *_send functions of the server are its specification). */
+/* Results in Postgres's binary format (the *_send functions of the server are its specification).
+ */
 #include <endian.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,22 +15,24 @@ static const char *error_field(const struct pg_result *result, int field)
 	return value != NULL ? value : "";
 }
 
-/* Copy the server's message on one line. Messages of class 22 (data exception) quote the offending value: it is left out. */
+/* Messages of class 22 (data exception) quote the offending
+ * value: it is left out. */
 static void set_server_err(struct err *err, const char *sqlstate, const char *message)
 {
 	bool hide_quoted = strncmp(sqlstate, "22", 2) == 0;
 	bool in_quotes = false;
-	char line[sizeof(err->text)];
+	char line[sizeof(err->text) - 16]; /* leaves room for the code behind it */
 	size_t len = 0;
 	for (const char *c = message; *c != '\0' && len < sizeof(line) - 1; c++) {
 		if (*c == '"')
 			in_quotes = !in_quotes;
 		else if (in_quotes && hide_quoted)
 			continue;
-		line[len++] = *c == '\n' || *c == '\r' || *c == '\t' ? ' ' : *c;
+		line[len++] = *c;
 	}
 	line[len] = '\0';
-	(void)err_set(err, "%s (%s)", line[0] != '\0' ? line : "no message", sqlstate[0] != '\0' ? sqlstate : "no code");
+	(void)err_set(err, "%s (%s)", line[0] != '\0' ? line : "no message",
+		sqlstate[0] != '\0' ? sqlstate : "no code");
 }
 
 void pg_result_from_server(struct pg_result *result, PGresult *rows)
@@ -37,17 +40,20 @@ void pg_result_from_server(struct pg_result *result, PGresult *rows)
 	memset(result, 0, sizeof(*result));
 	result->rows = rows;
 	ExecStatusType status = PQresultStatus(rows);
-	if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == PGRES_EMPTY_QUERY) {
+	if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK ||
+		status == PGRES_EMPTY_QUERY) {
 		result->status = PG_OK;
 		return;
 	}
 	result->status = PG_FAILED;
 	const char *sqlstate = error_field(result, PG_DIAG_SQLSTATE);
 	memcpy(result->sqlstate, sqlstate, strnlen(sqlstate, sizeof(result->sqlstate) - 1));
-	set_server_err(&result->err, result->sqlstate, error_field(result, PG_DIAG_MESSAGE_PRIMARY));
+	set_server_err(
+		&result->err, result->sqlstate, error_field(result, PG_DIAG_MESSAGE_PRIMARY));
 }
 
-void pg_result_without_answer(struct pg_result *result, enum pg_status status, const struct err *why)
+void pg_result_without_answer(
+	struct pg_result *result, enum pg_status status, const struct err *why)
 {
 	ASSERT(status == PG_UNKNOWN || status == PG_UNAVAILABLE);
 	memset(result, 0, sizeof(*result));
@@ -110,8 +116,9 @@ bool pg_is_retryable(const struct pg_result *result)
 	const char *state = result->sqlstate;
 	if (result->status != PG_FAILED)
 		return result->status != PG_OK;
-	return strcmp(state, "40001") == 0 || strcmp(state, "40P01") == 0 || strcmp(state, "55P03") == 0 ||
-	       strncmp(state, "57P0", 4) == 0 || strncmp(state, "53", 2) == 0 || pg_result_is_stale_plan(result);
+	return strcmp(state, "40001") == 0 || strcmp(state, "40P01") == 0 ||
+	       strcmp(state, "55P03") == 0 || strncmp(state, "57P0", 4) == 0 ||
+	       strncmp(state, "53", 2) == 0 || pg_result_is_stale_plan(result);
 }
 
 int pg_rows(const struct pg_result *result)
@@ -142,7 +149,8 @@ static struct strview cell_view(const struct pg_result *result, int row, int col
 {
 	if (PQgetisnull(result->rows, row, col))
 		return SV_NULL;
-	return sv_make(PQgetvalue(result->rows, row, col), (size_t)PQgetlength(result->rows, row, col));
+	return sv_make(
+		PQgetvalue(result->rows, row, col), (size_t)PQgetlength(result->rows, row, col));
 }
 
 static uint16_t get_u16(const char *at)
@@ -183,8 +191,8 @@ struct strview pg_text(const struct pg_result *result, int row, int col)
 		return sv_make(view.ptr + 1, view.len - 1);
 	}
 	/* Of the types made by CREATE TYPE only enums are expected, which travel as their label. */
-	ASSERT(type == PG_OID_TEXT || type == PG_OID_VARCHAR || type == PG_OID_BPCHAR || type == PG_OID_NAME ||
-		type == PG_OID_JSON || type >= PG_OID_FIRST_USER);
+	ASSERT(type == PG_OID_TEXT || type == PG_OID_VARCHAR || type == PG_OID_BPCHAR ||
+		type == PG_OID_NAME || type == PG_OID_JSON || type >= PG_OID_FIRST_USER);
 	return view;
 }
 
@@ -236,8 +244,8 @@ int64_t pg_time(const struct pg_result *result, int row, int col)
 	return ms + EPOCH_2000_WALL_MS;
 }
 
-int pg_text_array(
-	const struct pg_result *result, int row, int col, struct pool *pool, struct strview **ret_elements)
+int pg_text_array(const struct pg_result *result, int row, int col, struct pool *pool,
+	struct strview **ret_elements)
 {
 	Oid type = cell_type(result, row, col);
 	ASSERT(type == PG_OID_TEXT_ARRAY || type == PG_OID_VARCHAR_ARRAY);

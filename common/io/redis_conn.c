@@ -4,54 +4,37 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include <hiredis/adapters/libevent.h>
 #include <hiredis/async.h>
-#include <openssl/evp.h>
 
 #include "common/base/backoff.h"
 #include "common/base/check.h"
 #include "common/base/clock.h"
-#include "common/base/digest.h"
 #include "common/base/mem.h"
 #include "common/base/strbuf.h"
+#include "common/io/redis_request.h"
 #include "common/io/redis_url.h"
 #include "common/io/resolve.h"
 
-#define BACKOFF_BASE_MS    50
-#define BACKOFF_MAX_MS     2000
-#define STEADY_MS          BACKOFF_MAX_MS /* a connection that stood for so long makes the earlier failures forgotten */
+#define BACKOFF_BASE_MS 50
+#define BACKOFF_MAX_MS  2000
+#define STEADY_MS                                                                                  \
+	BACKOFF_MAX_MS /* a connection that stood for so long makes the earlier failures forgotten \
+			*/
 #define CONNECT_TIMEOUT_MS 5000
 #define PING_IDLE_MS       5000
 #define PING_TIMEOUT_MS    3000
-
-struct request {
-	struct request *next;
-	redis_done_fn fn; /* NULL: nobody waits for it */
-	void *ctx;
-	int64_t deadline_ms;
-	size_t size_bytes;
-	enum redis_status status;          /* once it is in the list of ended ones */
-	const struct redis_script *script; /* not NULL for the first try of a script, */
-	char *tail;                        /* whose arguments are kept for a second one */
-	size_t tail_len;
-	int n_args;
-};
-
-struct request_list {
-	struct request *first, *last;
-	int n;
-};
 
 enum redis_conn_state {
 	REDIS_CONN_RESTING,    /* no socket; the timer says when to try again */
 	REDIS_CONN_RESOLVING,  /* the host's address is looked up; resolve has its own timer */
 	REDIS_CONN_CONNECTING, /* the timer limits it */
-	REDIS_CONN_GREETING,   /* AUTH, SELECT and PING are on their way; the same timer limits it */
-	REDIS_CONN_UP,         /* the timer stands at the earliest deadline in flight, or at the next PING */
+	REDIS_CONN_GREETING, /* AUTH, SELECT and PING are on their way; the same timer limits it */
+	REDIS_CONN_UP, /* the timer stands at the earliest deadline in flight, or at the next PING
+			*/
 };
 
 enum told { TOLD_NOTHING, TOLD_UP, TOLD_DOWN };
@@ -68,8 +51,8 @@ struct redis_conn {
 	redisAsyncContext *hiredis;
 	struct resolve *resolve;
 	unsigned n_tries; /* to connect: takes another of the host's addresses each time */
-	struct request_list in_flight;
-	struct request_list ended; /* without a reply; told at the end of the turn */
+	struct redis_request_list in_flight;
+	struct redis_request_list ended; /* without a reply; told at the end of the turn */
 	size_t in_flight_bytes;
 	struct loop_timer *timer;
 	int64_t timer_due_ms; /* while up */
@@ -102,64 +85,19 @@ static void redis_conn_set_state(struct redis_conn *conn, enum redis_conn_state 
 	conn->state = state;
 }
 
-/* --- requests --- */
-
-static void list_push(struct request_list *list, struct request *request)
+static struct redis_request *pop_in_flight(struct redis_conn *conn)
 {
-	request->next = NULL;
-	if (list->last != NULL)
-		list->last->next = request;
-	else
-		list->first = request;
-	list->last = request;
-	list->n++;
-}
-
-static struct request *list_pop(struct request_list *list)
-{
-	struct request *request = list->first;
-	if (request == NULL)
-		return NULL;
-	list->first = request->next;
-	if (list->first == NULL)
-		list->last = NULL;
-	list->n--;
-	return request;
-}
-
-static void request_free(struct request *request)
-{
-	mem_free(request->tail);
-	mem_free(request);
-}
-
-static void list_clear(struct request_list *list)
-{
-	struct request *request;
-	while ((request = list_pop(list)) != NULL)
-		request_free(request);
-}
-
-static void list_forget(struct request_list *list, const void *ctx)
-{
-	for (struct request *request = list->first; request != NULL; request = request->next) {
-		if (request->ctx == ctx)
-			request->fn = NULL;
-	}
-}
-
-static struct request *pop_in_flight(struct redis_conn *conn)
-{
-	struct request *request = list_pop(&conn->in_flight);
+	struct redis_request *request = redis_requests_pop(&conn->in_flight);
 	if (request != NULL)
 		conn->in_flight_bytes -= request->size_bytes;
 	return request;
 }
 
-static void end_without_reply(struct redis_conn *conn, struct request *request, enum redis_status status)
+static void end_without_reply(
+	struct redis_conn *conn, struct redis_request *request, enum redis_status status)
 {
 	request->status = status;
-	list_push(&conn->ended, request);
+	redis_requests_push(&conn->ended, request);
 	loop_turn_request(conn->turn);
 }
 
@@ -176,7 +114,7 @@ static void redis_conn_drop(struct redis_conn *conn, const struct err *why)
 		hiredis->data = NULL; /* its callbacks are of no more interest */
 		redisAsyncFree(hiredis);
 	}
-	struct request *request;
+	struct redis_request *request;
 	while ((request = pop_in_flight(conn)) != NULL)
 		end_without_reply(conn, request, REDIS_UNKNOWN);
 	if (conn->state == REDIS_CONN_UP && clock_mono_ms() - conn->up_since_ms >= STEADY_MS)
@@ -215,13 +153,13 @@ static void on_turn(void *ctx)
 	bool is_freed = false;
 	conn->is_freed = &is_freed;
 	tell_change(conn);
-	/* What ends from now on waits for the next turn: a callback that asks again at once, and is refused at once, would keep
-	   us here for ever. */
+	/* What ends from now on waits for the next turn: a callback that asks again at once, and is
+	   refused at once, would keep us here for ever. */
 	for (int n = is_freed ? 0 : conn->ended.n; n > 0; n--) {
-		struct request *request = list_pop(&conn->ended);
+		struct redis_request *request = redis_requests_pop(&conn->ended);
 		if (request->fn != NULL)
 			request->fn(request->ctx, request->status, NULL);
-		request_free(request);
+		redis_request_free(request);
 		if (is_freed)
 			return;
 	}
@@ -231,44 +169,23 @@ static void on_turn(void *ctx)
 
 /* --- sending --- */
 
-static void put_number(struct strbuf *out, char prefix, size_t number)
-{
-	char digits[24];
-	size_t at = sizeof(digits);
-	digits[--at] = '\n';
-	digits[--at] = '\r';
-	do {
-		digits[--at] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number > 0);
-	digits[--at] = prefix;
-	strbuf_append(out, digits + at, sizeof(digits) - at);
-}
-
-static void put_bulk(struct strbuf *out, struct strview bulk)
-{
-	put_number(out, '$', bulk.len);
-	if (bulk.len > 0)
-		strbuf_append(out, bulk.ptr, bulk.len);
-	strbuf_append(out, "\r\n", 2);
-}
-
 static void on_reply(redisAsyncContext *hiredis, void *reply, void *privdata);
 
 /* Send what is in conn->out. */
-static void send_request(struct redis_conn *conn, struct request *request)
+static void send_request(struct redis_conn *conn, struct redis_request *request)
 {
 	struct strview command = strbuf_view(&conn->out);
 	bool has_room = conn->in_flight.n < REDIS_MAX_IN_FLIGHT &&
 			conn->in_flight_bytes + command.len <= REDIS_MAX_IN_FLIGHT_BYTES;
 	if (conn->hiredis == NULL || !has_room ||
-		redisAsyncFormattedCommand(conn->hiredis, on_reply, NULL, command.ptr, command.len) != REDIS_OK) {
+		redisAsyncFormattedCommand(
+			conn->hiredis, on_reply, NULL, command.ptr, command.len) != REDIS_OK) {
 		end_without_reply(conn, request, REDIS_UNAVAILABLE);
 		return;
 	}
 	request->size_bytes = command.len;
 	conn->in_flight_bytes += command.len;
-	list_push(&conn->in_flight, request);
+	redis_requests_push(&conn->in_flight, request);
 	if (conn->state == REDIS_CONN_UP && request->deadline_ms < conn->timer_due_ms) {
 		int64_t left_ms = request->deadline_ms - clock_mono_ms();
 		conn->timer_due_ms = request->deadline_ms;
@@ -276,42 +193,19 @@ static void send_request(struct redis_conn *conn, struct request *request)
 	}
 }
 
-static struct request *request_new(redis_done_fn fn, void *ctx, int64_t deadline_ms)
+static void send_command(struct redis_conn *conn, int argc, const struct strview *argv,
+	int64_t deadline_ms, redis_done_fn fn, void *ctx)
 {
-	struct request *request = mem_new(struct request);
-	request->fn = fn;
-	request->ctx = ctx;
-	request->deadline_ms = deadline_ms;
-	return request;
-}
-
-static void send_command(struct redis_conn *conn, int argc, const struct strview *argv, int64_t deadline_ms,
-	redis_done_fn fn, void *ctx)
-{
-	strbuf_reset(&conn->out);
-	put_number(&conn->out, '*', (size_t)argc);
-	for (int i = 0; i < argc; i++)
-		put_bulk(&conn->out, argv[i]);
-	send_request(conn, request_new(fn, ctx, deadline_ms));
-}
-
-/* Redis has forgotten the script: send its source, with the arguments kept from the first try. */
-static void send_script_source(struct redis_conn *conn, struct request *request)
-{
-	strbuf_reset(&conn->out);
-	put_number(&conn->out, '*', (size_t)request->n_args + 2);
-	put_bulk(&conn->out, SV_LIT("EVAL"));
-	put_bulk(&conn->out, sv_from(request->script->source));
-	strbuf_append(&conn->out, request->tail, request->tail_len);
-	request->script = NULL;
-	send_request(conn, request);
+	redis_format_command(&conn->out, argc, argv);
+	send_request(conn, redis_request_new(fn, ctx, deadline_ms));
 }
 
 /* --- receiving --- */
 
 static bool starts_with(const redisReply *reply, const char *word)
 {
-	return reply->type == REDIS_REPLY_ERROR && sv_starts_with(sv_make(reply->str, (size_t)reply->len), word);
+	return reply->type == REDIS_REPLY_ERROR &&
+	       sv_starts_with(sv_make(reply->str, (size_t)reply->len), word);
 }
 
 static void on_reply(redisAsyncContext *hiredis, void *hiredis_reply, void *privdata)
@@ -321,11 +215,13 @@ static void on_reply(redisAsyncContext *hiredis, void *hiredis_reply, void *priv
 	(void)privdata;
 	if (conn == NULL || reply == NULL) /* being torn down */
 		return;
-	struct request *request = pop_in_flight(conn);
+	struct redis_request *request = pop_in_flight(conn);
 	ASSERT(request != NULL);
 	conn->heard_ms = clock_mono_ms();
 	if (request->script != NULL && starts_with(reply, "NOSCRIPT")) {
-		send_script_source(conn, request);
+		redis_format_eval(&conn->out, request);
+		request->script = NULL;
+		send_request(conn, request);
 		return;
 	}
 	bool is_freed = false;
@@ -333,8 +229,9 @@ static void on_reply(redisAsyncContext *hiredis, void *hiredis_reply, void *priv
 	conn->is_freed = &is_freed;
 	bool is_refused = reply->type == REDIS_REPLY_ERROR;
 	if (request->fn != NULL)
-		request->fn(request->ctx, is_refused ? REDIS_REFUSED : REDIS_OK, (const struct redis_reply *)reply);
-	request_free(request);
+		request->fn(request->ctx, is_refused ? REDIS_REFUSED : REDIS_OK,
+			(const struct redis_reply *)reply);
+	redis_request_free(request);
 	if (is_freed)
 		return;
 	conn->is_freed = outer_is_freed;
@@ -374,7 +271,8 @@ static void on_greeting_step(void *ctx, enum redis_status status, const struct r
 	struct redis_conn *conn = ctx;
 	if (status != REDIS_REFUSED || conn->state != REDIS_CONN_GREETING)
 		return;
-	/* Only the first word, e.g. WRONGPASS: some servers quote the arguments of what they refuse. */
+	/* Only the first word, e.g. WRONGPASS: some servers quote the arguments of what they
+	 * refuse. */
 	struct strview text = redis_reply_string(reply);
 	struct strview word;
 	struct err why;
@@ -406,12 +304,14 @@ static void greet(struct redis_conn *conn)
 	struct strview user = sv_from(conn->url.user);
 	struct strview password = sv_from(conn->url.password);
 	if (conn->url.user != NULL)
-		send_command(conn, 3, (struct strview[]){SV_LIT("AUTH"), user, password}, INT64_MAX, on_greeting_step, conn);
-	else if (conn->url.password != NULL)
-		send_command(conn, 2, (struct strview[]){SV_LIT("AUTH"), password}, INT64_MAX, on_greeting_step, conn);
-	if (conn->url.db != 0)
-		send_command(conn, 2, (struct strview[]){SV_LIT("SELECT"), strbuf_view(&db)}, INT64_MAX,
+		send_command(conn, 3, (struct strview[]){SV_LIT("AUTH"), user, password}, INT64_MAX,
 			on_greeting_step, conn);
+	else if (conn->url.password != NULL)
+		send_command(conn, 2, (struct strview[]){SV_LIT("AUTH"), password}, INT64_MAX,
+			on_greeting_step, conn);
+	if (conn->url.db != 0)
+		send_command(conn, 2, (struct strview[]){SV_LIT("SELECT"), strbuf_view(&db)},
+			INT64_MAX, on_greeting_step, conn);
 	send_command(conn, 1, (struct strview[]){SV_LIT("PING")}, INT64_MAX, on_greeted, conn);
 	strbuf_deinit(&db);
 	mem_wipe(conn->out.data, conn->out.cap);
@@ -430,7 +330,8 @@ static void set_socket_options(int fd)
 		{IPPROTO_TCP, TCP_NODELAY, 1},
 	};
 	for (size_t i = 0; i < array_len(options); i++)
-		(void)setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(options[i].value));
+		(void)setsockopt(fd, options[i].level, options[i].name, &options[i].value,
+			sizeof(options[i].value));
 }
 
 static void redis_conn_connect(struct redis_conn *conn, const char *address)
@@ -467,30 +368,22 @@ static void on_resolved(void *ctx, const struct resolve_answer *answer)
 
 /* --- time --- */
 
-static const struct request *most_urgent(const struct redis_conn *conn)
-{
-	const struct request *urgent = conn->in_flight.first;
-	for (const struct request *request = urgent; request != NULL; request = request->next) {
-		if (request->deadline_ms < urgent->deadline_ms)
-			urgent = request;
-	}
-	return urgent;
-}
-
 static void check_time(struct redis_conn *conn)
 {
 	int64_t now_ms = clock_mono_ms();
-	const struct request *urgent = most_urgent(conn);
+	const struct redis_request *urgent = redis_requests_most_urgent(&conn->in_flight);
 	if (urgent != NULL && urgent->deadline_ms <= now_ms) {
 		struct err why;
-		(void)err_set(&why, "no answer from Redis within the deadline (%d in flight)", conn->in_flight.n);
+		(void)err_set(&why, "no answer from Redis within the deadline (%d in flight)",
+			conn->in_flight.n);
 		redis_conn_drop(conn, &why);
 		return;
 	}
 	conn->timer_due_ms = urgent != NULL ? urgent->deadline_ms : conn->heard_ms + PING_IDLE_MS;
 	if (urgent == NULL && conn->timer_due_ms <= now_ms) {
 		conn->timer_due_ms = INT64_MAX; /* the PING sets it */
-		send_command(conn, 1, (struct strview[]){SV_LIT("PING")}, now_ms + PING_TIMEOUT_MS, NULL, NULL);
+		send_command(conn, 1, (struct strview[]){SV_LIT("PING")}, now_ms + PING_TIMEOUT_MS,
+			NULL, NULL);
 		return;
 	}
 	loop_timer_arm(conn->timer, conn->timer_due_ms - now_ms);
@@ -506,7 +399,8 @@ static void on_timer(void *ctx)
 			return;
 		}
 		redis_conn_set_state(conn, REDIS_CONN_RESOLVING);
-		conn->resolve = resolve_start(conn->loop, conn->url.host, CONNECT_TIMEOUT_MS, on_resolved, conn);
+		conn->resolve = resolve_start(
+			conn->loop, conn->url.host, CONNECT_TIMEOUT_MS, on_resolved, conn);
 		return;
 	case REDIS_CONN_RESOLVING:
 		WRONG("resolve has the timer");
@@ -561,8 +455,8 @@ void redis_conn_free(struct redis_conn **conn)
 		old->hiredis->data = NULL;
 		redisAsyncFree(old->hiredis);
 	}
-	list_clear(&old->in_flight);
-	list_clear(&old->ended);
+	redis_requests_clear(&old->in_flight);
+	redis_requests_clear(&old->ended);
 	loop_timer_free(&old->timer);
 	loop_turn_free(&old->turn);
 	strbuf_deinit(&old->out);
@@ -575,60 +469,32 @@ bool redis_conn_is_up(const struct redis_conn *conn)
 	return conn->state == REDIS_CONN_UP;
 }
 
-void redis_conn_command(struct redis_conn *conn, int argc, const struct strview *argv, int64_t deadline_ms,
-	redis_done_fn fn, void *ctx)
+void redis_conn_command(struct redis_conn *conn, int argc, const struct strview *argv,
+	int64_t deadline_ms, redis_done_fn fn, void *ctx)
 {
 	ASSERT(argc > 0 && deadline_ms > 0);
 	int64_t due_ms = clock_mono_ms() + deadline_ms;
 	if (conn->state == REDIS_CONN_UP)
 		send_command(conn, argc, argv, due_ms, fn, ctx);
 	else
-		end_without_reply(conn, request_new(fn, ctx, due_ms), REDIS_UNAVAILABLE);
-}
-
-static void script_prepare(struct redis_script *script)
-{
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned int len;
-	if (script->sha[0] != '\0')
-		return;
-	ASSERT(EVP_Digest(script->source, strlen(script->source), digest, &len, EVP_sha1(), NULL) == 1);
-	struct strbuf hex = STRBUF_INIT;
-	hex_encode(digest, len, &hex);
-	ASSERT(hex.len == sizeof(script->sha) - 1);
-	memcpy(script->sha, hex.data, hex.len);
-	strbuf_deinit(&hex);
+		end_without_reply(conn, redis_request_new(fn, ctx, due_ms), REDIS_UNAVAILABLE);
 }
 
 void redis_conn_script(struct redis_conn *conn, struct redis_script *script, int n_keys, int argc,
 	const struct strview *argv, int64_t deadline_ms, redis_done_fn fn, void *ctx)
 {
 	ASSERT(n_keys >= 0 && n_keys <= argc && deadline_ms > 0);
-	script_prepare(script);
-	struct request *request = request_new(fn, ctx, clock_mono_ms() + deadline_ms);
+	struct redis_request *request = redis_request_new(fn, ctx, clock_mono_ms() + deadline_ms);
 	if (conn->state != REDIS_CONN_UP) {
 		end_without_reply(conn, request, REDIS_UNAVAILABLE);
 		return;
 	}
-	char keys[12];
-	int keys_len = snprintf(keys, sizeof(keys), "%d", n_keys);
-	strbuf_reset(&conn->out);
-	put_number(&conn->out, '*', (size_t)argc + 3);
-	put_bulk(&conn->out, SV_LIT("EVALSHA"));
-	put_bulk(&conn->out, sv_make(script->sha, sizeof(script->sha) - 1));
-	size_t head_len = conn->out.len;
-	put_bulk(&conn->out, sv_make(keys, (size_t)keys_len));
-	for (int i = 0; i < argc; i++)
-		put_bulk(&conn->out, argv[i]);
-	request->script = script;
-	request->n_args = argc + 1;
-	request->tail_len = conn->out.len - head_len;
-	request->tail = mem_dup(conn->out.data + head_len, request->tail_len);
+	redis_format_evalsha(&conn->out, request, script, n_keys, argc, argv);
 	send_request(conn, request);
 }
 
 void redis_conn_forget(struct redis_conn *conn, const void *ctx)
 {
-	list_forget(&conn->in_flight, ctx);
-	list_forget(&conn->ended, ctx);
+	redis_requests_forget(&conn->in_flight, ctx);
+	redis_requests_forget(&conn->ended, ctx);
 }

@@ -1,4 +1,5 @@
-/* Views of hiredis's replies. Our enum redis_status comes before hiredis, whose macro REDIS_OK has the same value, 0. */
+/* Views of hiredis's replies. Our enum redis_status comes before hiredis, whose macro REDIS_OK has
+ * the same value, 0. */
 #include "common/io/redis_conn.h"
 
 #include <hiredis/hiredis.h>

@@ -37,7 +37,8 @@ static int percent_decode(struct strview text, struct pool *pool, const char **r
 	return 0;
 }
 
-/* Cut *view at the last `separator`: what stands before it goes to *ret_before. False when there is none. */
+/* Cut *view at the last `separator`: what stands before it goes to *ret_before. False when there is
+ * none. */
 static bool split_last(struct strview *view, char separator, struct strview *ret_before)
 {
 	const char *at = memrchr(view->ptr, separator, view->len);
@@ -58,7 +59,8 @@ static int parse_number(struct strview text, int64_t min, int64_t max, int *ret_
 	return 0;
 }
 
-static int parse_userinfo(struct strview info, struct pool *pool, struct redis_url *url, struct err *err)
+static int parse_userinfo(
+	struct strview info, struct pool *pool, struct redis_url *url, struct err *err)
 {
 	const char *colon = memchr(info.ptr, ':', info.len);
 	if (colon == NULL)
@@ -72,16 +74,19 @@ static int parse_userinfo(struct strview info, struct pool *pool, struct redis_u
 	return 0;
 }
 
-static int parse_host(struct strview rest, struct pool *pool, struct redis_url *url, struct err *err)
+static int parse_host(
+	struct strview rest, struct pool *pool, struct redis_url *url, struct err *err)
 {
 	struct strview host = rest;
 	struct strview port = SV_NULL;
-	const char *close = rest.len > 0 && rest.ptr[0] == '[' ? memchr(rest.ptr, ']', rest.len) : NULL;
+	const char *close =
+		rest.len > 0 && rest.ptr[0] == '[' ? memchr(rest.ptr, ']', rest.len) : NULL;
 	if (close != NULL) {
 		host = sv_make(rest.ptr + 1, (size_t)(close - rest.ptr) - 1);
 		struct strview after = sv_make(close + 1, rest.len - host.len - 2);
 		if (after.len > 0 && after.ptr[0] != ':')
-			return err_set(err, "the Redis URL has something after the bracketed address");
+			return err_set(
+				err, "the Redis URL has something after the bracketed address");
 		if (after.len > 0)
 			port = sv_make(after.ptr + 1, after.len - 1);
 	} else {
@@ -101,12 +106,14 @@ static int parse_host(struct strview rest, struct pool *pool, struct redis_url *
 	return 0;
 }
 
-int redis_url_parse(struct strview text, struct pool *pool, struct redis_url *ret_url, struct err *err)
+int redis_url_parse(
+	struct strview text, struct pool *pool, struct redis_url *ret_url, struct err *err)
 {
 	static const char scheme[] = "redis://";
 	struct redis_url url = {.port = REDIS_DEFAULT_PORT};
 	if (!sv_starts_with(text, scheme))
-		return err_set(err, "the Redis URL does not begin with redis:// (TLS is not supported)");
+		return err_set(
+			err, "the Redis URL does not begin with redis:// (TLS is not supported)");
 	struct strview rest = sv_make(text.ptr + strlen(scheme), text.len - strlen(scheme));
 	struct strview info;
 	if (split_last(&rest, '@', &info) && parse_userinfo(info, pool, &url, err) != 0)

@@ -16,7 +16,9 @@ struct redis_url {
 	int db;
 };
 
-/* User and password are percent-decoded. The texts live in pool. 0, or -1 with err, which never quotes the URL. */
-int redis_url_parse(struct strview text, struct pool *pool, struct redis_url *ret_url, struct err *err) MUST_CHECK;
+/* User and password are percent-decoded. The texts live in pool. 0, or -1 with err, which never
+ * quotes the URL. */
+int redis_url_parse(struct strview text, struct pool *pool, struct redis_url *ret_url,
+	struct err *err) MUST_CHECK;
 
 #endif

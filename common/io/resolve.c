@@ -40,8 +40,8 @@ static void add_address(struct resolve_answer *answer, const struct addrinfo *ad
 {
 	char *text = answer->addresses[answer->n];
 	if (answer->n < RESOLVE_MAX_ADDRESSES &&
-		getnameinfo(address->ai_addr, address->ai_addrlen, text, RESOLVE_ADDRESS_SIZE, NULL, 0,
-			NI_NUMERICHOST) == 0)
+		getnameinfo(address->ai_addr, address->ai_addrlen, text, RESOLVE_ADDRESS_SIZE, NULL,
+			0, NI_NUMERICHOST) == 0)
 		answer->n++;
 }
 
@@ -109,7 +109,8 @@ static void on_answer(evutil_socket_t fd, short what, void *ctx)
 	ssize_t len = recv(fd, &answer, sizeof(answer), MSG_DONTWAIT);
 	if (len != (ssize_t)sizeof(answer)) {
 		memset(&answer, 0, sizeof(answer));
-		(void)err_set(&answer.err, "no address for host %s: the lookup could not be made", resolve->host);
+		(void)err_set(&answer.err, "no address for host %s: the lookup could not be made",
+			resolve->host);
 	}
 	finish(resolve, &answer);
 }
@@ -124,7 +125,8 @@ static void on_timeout(void *ctx)
 	finish(resolve, &answer);
 }
 
-struct resolve *resolve_start(struct loop *loop, const char *host, int64_t timeout_ms, resolve_fn fn, void *ctx)
+struct resolve *resolve_start(
+	struct loop *loop, const char *host, int64_t timeout_ms, resolve_fn fn, void *ctx)
 {
 	int fds[2] = {-1, -1};
 	struct resolve *resolve = mem_new(struct resolve);

@@ -1,6 +1,7 @@
 /*
- * Acknowledges what the service is done with: XACK and XDEL of all streams in one MULTI. One transaction is out at a time; what
- * comes meanwhile goes into the next. What was not confirmed is sent again.
+ * Acknowledges what the service is done with: XACK and XDEL of all streams in one MULTI. One
+ * transaction is out at a time; what comes meanwhile goes into the next. What was not confirmed is
+ * sent again.
  */
 #include "common/base/check.h"
 #include "common/io/stream_internal.h"
@@ -56,7 +57,8 @@ static void send_stream(struct stream *stream)
 	redis_conn_command(stream->reader->ack_conn, n + 3, argv, STREAM_DEADLINE_MS, NULL, NULL);
 	argv[1] = SV_LIT("XDEL");
 	argv[2] = sv_from(stream->name);
-	redis_conn_command(stream->reader->ack_conn, n + 2, argv + 1, STREAM_DEADLINE_MS, NULL, NULL);
+	redis_conn_command(
+		stream->reader->ack_conn, n + 2, argv + 1, STREAM_DEADLINE_MS, NULL, NULL);
 }
 
 void stream_ack_on_turn(void *ctx)
@@ -70,12 +72,14 @@ void stream_ack_on_turn(void *ctx)
 		if (stream->acks.n == 0)
 			continue;
 		if (!reader->is_acking)
-			redis_conn_command(reader->ack_conn, 1, &multi, STREAM_DEADLINE_MS, NULL, NULL);
+			redis_conn_command(
+				reader->ack_conn, 1, &multi, STREAM_DEADLINE_MS, NULL, NULL);
 		reader->is_acking = true;
 		ASSERT(stream->acking.n == 0);
 		stream_id_list_move(&stream->acking, &stream->acks);
 		send_stream(stream);
 	}
 	if (reader->is_acking)
-		redis_conn_command(reader->ack_conn, 1, &exec, STREAM_DEADLINE_MS, on_acked, reader);
+		redis_conn_command(
+			reader->ack_conn, 1, &exec, STREAM_DEADLINE_MS, on_acked, reader);
 }

@@ -1,6 +1,7 @@
 /*
- * Makes groups, and reads what was handed out before and not acknowledged: XPENDING says which ids and how often, XCLAIM gives those
- * that are not in hand (XREADGROUP from an id would count a delivery for all of them).
+ * Makes groups, and reads what was handed out before and not acknowledged: XPENDING says which ids
+ * and how often, XCLAIM gives those that are not in hand (XREADGROUP from an id would count a
+ * delivery for all of them).
  */
 #include "common/base/clock.h"
 #include "common/io/stream_internal.h"
@@ -13,7 +14,8 @@ static void command_sent(struct stream *stream)
 	stream->reader->n_commands++;
 }
 
-/* Note its answer. False when the stream was removed meanwhile (and perhaps added again): the answer is of no more use. */
+/* Note its answer. False when the stream was removed meanwhile (and perhaps added again): the
+ * answer is of no more use. */
 static bool command_answered(struct stream *stream)
 {
 	stream->n_commands--;
@@ -51,7 +53,8 @@ static void on_group(void *ctx, enum redis_status status, const struct redis_rep
 		return;
 	stream_forget_in_hand(stream);
 	if (reader->events.on_reset != NULL)
-		reader->events.on_reset(reader->ctx, stream->name, stream->tag); /* may free the reader */
+		reader->events.on_reset(
+			reader->ctx, stream->name, stream->tag); /* may free the reader */
 }
 
 void stream_group_send(struct stream *stream)
@@ -59,7 +62,8 @@ void stream_group_send(struct stream *stream)
 	struct strview argv[] = {SV_LIT("XGROUP"), SV_LIT("CREATE"), sv_from(stream->name),
 		sv_from(stream->reader->group), SV_LIT("0"), SV_LIT("MKSTREAM")};
 	command_sent(stream);
-	redis_conn_command(stream->reader->read_conn, (int)array_len(argv), argv, STREAM_DEADLINE_MS, on_group, stream);
+	redis_conn_command(stream->reader->read_conn, (int)array_len(argv), argv,
+		STREAM_DEADLINE_MS, on_group, stream);
 }
 
 /* The page is done with. */
@@ -72,20 +76,25 @@ static void end_page(struct stream *stream)
 	stream_set_phase(stream, STREAM_LIVE);
 }
 
-static void page_failed(struct stream *stream, enum redis_status status, const struct redis_reply *reply)
+static void page_failed(
+	struct stream *stream, enum redis_status status, const struct redis_reply *reply)
 {
-	bool is_odd = status == REDIS_REFUSED && !sv_starts_with(redis_reply_string(reply), "NOGROUP");
+	bool is_odd =
+		status == REDIS_REFUSED && !sv_starts_with(redis_reply_string(reply), "NOGROUP");
 	stream_doubt(stream, is_odd ? STREAM_RETRY_MS : 0);
 }
 
-/* How often the entry was delivered before this time; walks along both lists, which have the same order. */
+/* How often the entry was delivered before this time; walks along both lists, which have the same
+ * order. */
 static int64_t find_count(const struct stream *stream, const struct redis_reply *entry, int *at)
 {
 	struct stream_id id;
-	if (redis_reply_len(entry) == 0 || stream_id_parse(redis_reply_string(redis_reply_at(entry, 0)), &id) != 0)
+	if (redis_reply_len(entry) == 0 ||
+		stream_id_parse(redis_reply_string(redis_reply_at(entry, 0)), &id) != 0)
 		return 0;
 	for (int i = *at; i < stream->claimed.n; i++) {
-		if (stream->claimed.ids[i].ms == id.ms && stream->claimed.ids[i].number == id.number) {
+		if (stream->claimed.ids[i].ms == id.ms &&
+			stream->claimed.ids[i].number == id.number) {
 			*at = i + 1;
 			return (int64_t)stream->counts.ids[i].number;
 		}
@@ -151,13 +160,14 @@ static void send_claim(struct stream *stream)
 		argv[argc++] = sv_from(text);
 	}
 	if (stream->is_caught_up) {
-		/* Entries that were lost on their way to us or to a reader that had left: nobody had them in hand, so this is
-		   still their first delivery. */
+		/* Entries that were lost on their way to us or to a reader that had left: nobody
+		   had them in hand, so this is still their first delivery. */
 		argv[argc++] = SV_LIT("RETRYCOUNT");
 		argv[argc++] = SV_LIT("1");
 	}
 	command_sent(stream);
-	redis_conn_command(stream->reader->read_conn, argc, argv, STREAM_DEADLINE_MS, on_claimed, stream);
+	redis_conn_command(
+		stream->reader->read_conn, argc, argv, STREAM_DEADLINE_MS, on_claimed, stream);
 }
 
 /* Of the page, note those that are not in hand. */
@@ -166,9 +176,11 @@ static void choose_claims(struct stream *stream, const struct redis_reply *page)
 	stream->claimed.n = 0;
 	stream->counts.n = 0;
 	for (int i = 0; i < redis_reply_len(page); i++) {
-		const struct redis_reply *row = redis_reply_at(page, i); /* id, consumer, idle ms, deliveries */
+		const struct redis_reply *row =
+			redis_reply_at(page, i); /* id, consumer, idle ms, deliveries */
 		struct stream_id id;
-		if (redis_reply_len(row) != 4 || stream_id_parse(redis_reply_string(redis_reply_at(row, 0)), &id) != 0)
+		if (redis_reply_len(row) != 4 ||
+			stream_id_parse(redis_reply_string(redis_reply_at(row, 0)), &id) != 0)
 			continue;
 		stream->cursor = id;
 		if (stream_ids_get(&stream->ids, id) != STREAM_ID_ABSENT)
@@ -203,9 +215,10 @@ void stream_pending_send(struct stream *stream, int count)
 	pool_reset(scratch);
 	stream->page = count;
 	stream_id_format(stream->cursor, id);
-	struct strview argv[] = {SV_LIT("XPENDING"), sv_from(stream->name), sv_from(stream->reader->group),
-		sv_from(pool_printf(scratch, "(%s", id)), SV_LIT("+"), sv_from(pool_printf(scratch, "%d", count)),
-		SV_LIT(STREAM_CONSUMER)};
+	struct strview argv[] = {SV_LIT("XPENDING"), sv_from(stream->name),
+		sv_from(stream->reader->group), sv_from(pool_printf(scratch, "(%s", id)),
+		SV_LIT("+"), sv_from(pool_printf(scratch, "%d", count)), SV_LIT(STREAM_CONSUMER)};
 	command_sent(stream);
-	redis_conn_command(stream->reader->read_conn, (int)array_len(argv), argv, STREAM_DEADLINE_MS, on_pending, stream);
+	redis_conn_command(stream->reader->read_conn, (int)array_len(argv), argv,
+		STREAM_DEADLINE_MS, on_pending, stream);
 }

@@ -1,4 +1,5 @@
-/* Open addressing with linear probing; removal moves later entries back instead of leaving a tombstone. */
+/* Open addressing with linear probing; removal moves later entries back instead of leaving a
+ * tombstone. */
 #include "common/io/stream_ids.h"
 
 #include <inttypes.h>
@@ -21,7 +22,8 @@ static int parse_number(struct strview *text, uint64_t *ret_number)
 	size_t len = 0;
 	while (len < text->len && text->ptr[len] >= '0' && text->ptr[len] <= '9') {
 		uint64_t digit = (uint64_t)(text->ptr[len] - '0');
-		if (__builtin_mul_overflow(number, 10, &number) || __builtin_add_overflow(number, digit, &number))
+		if (__builtin_mul_overflow(number, 10, &number) ||
+			__builtin_add_overflow(number, digit, &number))
 			return -1;
 		len++;
 	}
@@ -55,7 +57,8 @@ static bool id_eq(struct stream_id a, struct stream_id b)
 
 static size_t home(const struct stream_ids *ids, struct stream_id id)
 {
-	uint64_t hash = (id.ms * UINT64_C(0x9e3779b97f4a7c15)) ^ (id.number * UINT64_C(0xc2b2ae3d27d4eb4f));
+	uint64_t hash =
+		(id.ms * UINT64_C(0x9e3779b97f4a7c15)) ^ (id.number * UINT64_C(0xc2b2ae3d27d4eb4f));
 	return (size_t)(hash ^ (hash >> 32)) & (ids->cap - 1);
 }
 
@@ -83,7 +86,8 @@ static void grow(struct stream_ids *ids)
 static void remove_slot(struct stream_ids *ids, size_t hole)
 {
 	size_t mask = ids->cap - 1;
-	for (size_t at = (hole + 1) & mask; ids->slots[at].mark != STREAM_ID_ABSENT; at = (at + 1) & mask) {
+	for (size_t at = (hole + 1) & mask; ids->slots[at].mark != STREAM_ID_ABSENT;
+		at = (at + 1) & mask) {
 		/* It may move into the hole unless its home lies behind the hole. */
 		size_t from_home = (at - home(ids, ids->slots[at].id)) & mask;
 		if (from_home >= ((at - hole) & mask)) {
@@ -106,7 +110,8 @@ enum stream_id_mark stream_ids_get(const struct stream_ids *ids, struct stream_i
 	return ids->cap > 0 ? ids->slots[find_slot(ids, id)].mark : STREAM_ID_ABSENT;
 }
 
-enum stream_id_mark stream_ids_set(struct stream_ids *ids, struct stream_id id, enum stream_id_mark mark)
+enum stream_id_mark stream_ids_set(
+	struct stream_ids *ids, struct stream_id id, enum stream_id_mark mark)
 {
 	if (4 * (ids->n + 1) > 3 * ids->cap)
 		grow(ids);

@@ -16,7 +16,8 @@ struct stream_id {
 
 #define STREAM_ID_SIZE 42 /* two 64-bit numbers, '-', NUL */
 
-int stream_id_parse(struct strview text, struct stream_id *ret_id) MUST_CHECK; /* "1700000000000-0"; 0 or -1 */
+int stream_id_parse(
+	struct strview text, struct stream_id *ret_id) MUST_CHECK; /* "1700000000000-0"; 0 or -1 */
 void stream_id_format(struct stream_id id, char ret_text[STREAM_ID_SIZE]);
 
 enum stream_id_mark {
@@ -36,7 +37,8 @@ struct stream_ids { /* all zero is an empty set */
 void stream_ids_deinit(struct stream_ids *ids);
 enum stream_id_mark stream_ids_get(const struct stream_ids *ids, struct stream_id id);
 /* Returns the mark that it had. STREAM_ID_ABSENT removes it. */
-enum stream_id_mark stream_ids_set(struct stream_ids *ids, struct stream_id id, enum stream_id_mark mark);
+enum stream_id_mark stream_ids_set(
+	struct stream_ids *ids, struct stream_id id, enum stream_id_mark mark);
 /* Remove all that have this mark. */
 void stream_ids_remove_marked(struct stream_ids *ids, enum stream_id_mark mark);
 
@@ -47,7 +49,8 @@ struct stream_id_list {
 };
 
 void stream_id_list_push(struct stream_id_list *list, struct stream_id id);
-void stream_id_list_move(struct stream_id_list *to, struct stream_id_list *from); /* appends all of from, which is then empty */
+void stream_id_list_move(struct stream_id_list *to,
+	struct stream_id_list *from); /* appends all of from, which is then empty */
 void stream_id_list_deinit(struct stream_id_list *list);
 
 #endif

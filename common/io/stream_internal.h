@@ -12,37 +12,38 @@
 #include "common/io/stream_ids.h"
 #include "common/io/stream_reader.h"
 
-#define STREAM_CONSUMER      "owner"
-#define STREAM_MAX_BLOCK_MS  250 /* a change of the set of streams takes effect at the latest after this time */
-#define STREAM_DEADLINE_MS   3000
-#define STREAM_RETRY_MS      1000 /* after Redis refused something */
-#define STREAM_LATE_PASS_MS  (2 * STREAM_MAX_BLOCK_MS)
-#define STREAM_N_BUCKETS     256
+#define STREAM_CONSUMER     "owner"
+#define STREAM_MAX_BLOCK_MS 250 /* after which a change of the set of streams takes effect */
+#define STREAM_DEADLINE_MS  3000
+#define STREAM_RETRY_MS     1000 /* after Redis refused something */
+#define STREAM_LATE_PASS_MS 500  /* more than STREAM_MAX_BLOCK_MS and what Redis adds to it */
+#define STREAM_N_BUCKETS    256
 
 enum stream_phase {
-	STREAM_REMOVED,  /* not read any more; kept until its last command and acknowledgements are through */
+	STREAM_REMOVED,  /* not read any more; kept until its last commands are through */
 	STREAM_UNSURE,   /* its group may be missing: to be made */
-	STREAM_CATCH_UP, /* entries handed out to an owner and not acknowledged are read, page by page */
+	STREAM_CATCH_UP, /* what was handed out and not acknowledged is read, page by page */
 	STREAM_LIVE,     /* what is new is read */
 };
 
 struct stream {
 	struct stream_reader *reader;
-	struct stream *next;           /* in the reader's list */
+	struct stream *next; /* in the reader's list */
 	struct stream *next_in_bucket;
 	char *name;
 	int tag;
 	enum stream_phase phase;
-	int generation;                /* counts how often it was added: late answers to an earlier time are dropped */
-	bool has_group;                /* its group was there when we last looked */
-	bool is_caught_up;             /* all that an earlier owner left was handed out */
-	int64_t retry_ms;              /* UNSURE: not before this time */
-	/* LIVE: when to look once more for entries that were sent to a reader which no longer listens: the last owner's, or our
-	   own on a connection that broke; Redis lets its blocked XREADGROUP go on for up to STREAM_MAX_BLOCK_MS. 0: never. */
+	int generation;    /* how often it was added: answers to an earlier time are dropped */
+	bool has_group;    /* its group was there when we last looked */
+	bool is_caught_up; /* all that an earlier owner left was handed out */
+	int64_t retry_ms;  /* UNSURE: not before this time */
+	/* LIVE: when to look once more for entries that were sent to a reader which no longer
+	   listens: the last owner's, or our own on a connection that broke; Redis lets its blocked
+	   XREADGROUP go on for up to STREAM_MAX_BLOCK_MS. 0: never. */
 	int64_t late_pass_ms;
-	bool is_late_pass;             /* CATCH_UP: this is that look */
-	struct stream_id cursor;       /* CATCH_UP: last id that was looked at */
-	int page;                      /* CATCH_UP: most entries asked for at once */
+	bool is_late_pass;       /* CATCH_UP: this is that look */
+	struct stream_id cursor; /* CATCH_UP: last id that was looked at */
+	int page;                /* CATCH_UP: most entries asked for at once */
 	bool is_last_page;
 	struct stream_id_list claimed; /* the page's entries that we asked for, */
 	struct stream_id_list counts;  /* and how often each was delivered before (in .number) */
@@ -50,8 +51,8 @@ struct stream {
 	int sent_generation;           /* of the stream when they were sent */
 	struct stream_ids ids;         /* in hand or acknowledged */
 	int n_in_hand;
-	struct stream_id_list acks;    /* to be sent */
-	struct stream_id_list acking;  /* sent */
+	struct stream_id_list acks;   /* to be sent */
+	struct stream_id_list acking; /* sent */
 };
 
 /* A stream in the XREADGROUP that is out. */
@@ -74,16 +75,16 @@ struct stream_reader {
 	struct stream *buckets[STREAM_N_BUCKETS];
 	int n_unacked; /* sum of n_in_hand */
 	int64_t n_malformed;
-	int n_commands; /* on the read connection, unanswered */
-	struct stream_reading *reading; /* n_reading of them, in the order of the XREADGROUP that is out */
+	int n_commands;                 /* on the read connection, unanswered */
+	struct stream_reading *reading; /* in the order of the XREADGROUP that is out */
 	int n_reading, cap_reading;
-	bool is_acking; /* a transaction is out */
-	struct loop_turn *turn; /* what to do next is decided at the end of a turn */
+	bool is_acking;           /* a transaction is out */
+	struct loop_turn *turn;   /* what to do next is decided at the end of a turn */
 	struct loop_timer *timer; /* wakes the turn when nothing is out that would */
 	struct loop_turn *ack_turn;
 	struct loop_timer *ack_timer; /* tries refused acknowledgements again */
-	struct pool *scratch; /* arguments of the command that is being put together */
-	bool *is_freed; /* set by stream_reader_free() for the callers of callbacks */
+	struct pool *scratch;         /* arguments of the command that is being put together */
+	bool *is_freed;               /* set by stream_reader_free() for the callers of callbacks */
 };
 
 /* stream_reader.c */
@@ -95,10 +96,13 @@ void stream_doubt(struct stream *stream, int64_t delay_ms);
 void stream_forget_in_hand(struct stream *stream);
 
 /* stream_read.c */
-/* Ask for what is new, with up to count entries a stream; returns whether there was a stream to ask for. */
+/* Ask for what is new, with up to count entries a stream; returns whether there was a stream to ask
+ * for. */
 bool stream_read_send(struct stream_reader *reader, int count, bool block);
-/* Hand out one entry ([id, [field, value, …]]) unless it is in hand already. False: the reader was freed. */
-bool stream_hand_out(struct stream *stream, const struct redis_reply *entry, int deliveries, bool *ret_was_new);
+/* Hand out one entry ([id, [field, value, …]]) unless it is in hand already. False: the reader was
+ * freed. */
+bool stream_hand_out(
+	struct stream *stream, const struct redis_reply *entry, int deliveries, bool *ret_was_new);
 
 /* stream_catch_up.c */
 void stream_group_send(struct stream *stream);

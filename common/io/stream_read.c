@@ -8,18 +8,22 @@
 /* The value of the one field "m", or SV_NULL when the entry is not of that shape. */
 static struct strview payload_of(const struct redis_reply *fields)
 {
-	if (redis_reply_len(fields) != 2 || !sv_eq_cstr(redis_reply_string(redis_reply_at(fields, 0)), "m"))
+	if (redis_reply_len(fields) != 2 ||
+		!sv_eq_cstr(redis_reply_string(redis_reply_at(fields, 0)), "m"))
 		return SV_NULL;
 	return redis_reply_string(redis_reply_at(fields, 1));
 }
 
-bool stream_hand_out(struct stream *stream, const struct redis_reply *entry, int deliveries, bool *ret_was_new)
+bool stream_hand_out(
+	struct stream *stream, const struct redis_reply *entry, int deliveries, bool *ret_was_new)
 {
 	struct stream_reader *reader = stream->reader;
 	struct stream_id id;
 	*ret_was_new = false;
-	/* Trimmed away entries have no fields in some versions of Redis, or are missing; see on_claimed(). */
-	if (redis_reply_len(entry) != 2 || stream_id_parse(redis_reply_string(redis_reply_at(entry, 0)), &id) != 0)
+	/* Trimmed away entries have no fields in some versions of Redis, or are missing; see
+	 * on_claimed(). */
+	if (redis_reply_len(entry) != 2 ||
+		stream_id_parse(redis_reply_string(redis_reply_at(entry, 0)), &id) != 0)
 		return true;
 	if (stream_ids_get(&stream->ids, id) != STREAM_ID_ABSENT)
 		return true;
@@ -34,8 +38,11 @@ bool stream_hand_out(struct stream *stream, const struct redis_reply *entry, int
 	reader->n_unacked++;
 	char id_text[STREAM_ID_SIZE];
 	stream_id_format(id, id_text);
-	struct stream_entry out = {
-		.stream = stream->name, .tag = stream->tag, .id = id_text, .payload = payload, .deliveries = deliveries};
+	struct stream_entry out = {.stream = stream->name,
+		.tag = stream->tag,
+		.id = id_text,
+		.payload = payload,
+		.deliveries = deliveries};
 	bool is_freed = false;
 	reader->is_freed = &is_freed;
 	reader->events.on_entry(reader->ctx, &out);
@@ -47,11 +54,13 @@ bool stream_hand_out(struct stream *stream, const struct redis_reply *entry, int
 }
 
 /* Hand out the new entries of one stream. False: the reader was freed. */
-static bool take_stream(const struct stream_reading *reading, const struct redis_reply *entries, bool *had_new)
+static bool take_stream(
+	const struct stream_reading *reading, const struct redis_reply *entries, bool *had_new)
 {
 	struct stream *stream = reading->stream;
 	for (int i = 0; i < redis_reply_len(entries); i++) {
-		/* A callback may have removed the stream, and even added it again: the entries then come once more. */
+		/* A callback may have removed the stream, and even added it again: the entries then
+		 * come once more. */
 		if (stream->phase != STREAM_LIVE || stream->generation != reading->generation)
 			return true;
 		bool was_new;
@@ -62,8 +71,10 @@ static bool take_stream(const struct stream_reading *reading, const struct redis
 	return true;
 }
 
-/* Redis answers in the order in which the streams were asked for, without those that have nothing. */
-static bool take_streams(struct stream_reader *reader, const struct redis_reply *reply, bool *had_new)
+/* Redis answers in the order in which the streams were asked for, without those that have nothing.
+ */
+static bool take_streams(
+	struct stream_reader *reader, const struct redis_reply *reply, bool *had_new)
 {
 	int at = 0;
 	for (int i = 0; i < redis_reply_len(reply); i++) {
@@ -71,7 +82,8 @@ static bool take_streams(struct stream_reader *reader, const struct redis_reply 
 		if (redis_reply_len(pair) != 2)
 			continue;
 		struct strview name = redis_reply_string(redis_reply_at(pair, 0));
-		while (at < reader->n_reading && !sv_eq_cstr(name, reader->reading[at].stream->name))
+		while (at < reader->n_reading &&
+			!sv_eq_cstr(name, reader->reading[at].stream->name))
 			at++;
 		if (at == reader->n_reading)
 			return true;
@@ -113,9 +125,10 @@ static int collect_live(struct stream_reader *reader)
 		if (stream->phase != STREAM_LIVE)
 			continue;
 		if (reader->n_reading == reader->cap_reading) {
-			reader->cap_reading = reader->cap_reading > 0 ? 2 * reader->cap_reading : 16;
-			reader->reading = mem_realloc(
-				reader->reading, (size_t)reader->cap_reading * sizeof(*reader->reading));
+			reader->cap_reading =
+				reader->cap_reading > 0 ? 2 * reader->cap_reading : 16;
+			reader->reading = mem_realloc(reader->reading,
+				(size_t)reader->cap_reading * sizeof(*reader->reading));
 		}
 		reader->reading[reader->n_reading++] =
 			(struct stream_reading){.stream = stream, .generation = stream->generation};
@@ -131,7 +144,7 @@ bool stream_read_send(struct stream_reader *reader, int count, bool block)
 	if (n == 0)
 		return false;
 	pool_reset(reader->scratch);
-	struct strview *argv = pool_array(reader->scratch, (size_t)(9 + 2 * n), sizeof(*argv));
+	struct strview *argv = pool_array(reader->scratch, 9 + 2 * (size_t)n, sizeof(*argv));
 	argv[argc++] = SV_LIT("XREADGROUP");
 	argv[argc++] = SV_LIT("GROUP");
 	argv[argc++] = sv_from(reader->group);
@@ -148,6 +161,7 @@ bool stream_read_send(struct stream_reader *reader, int count, bool block)
 		argv[argc + n + i] = SV_LIT(">");
 	}
 	reader->n_commands++;
-	redis_conn_command(reader->read_conn, argc + 2 * n, argv, block_ms + STREAM_DEADLINE_MS, on_read, reader);
+	redis_conn_command(reader->read_conn, argc + 2 * n, argv, block_ms + STREAM_DEADLINE_MS,
+		on_read, reader);
 	return true;
 }

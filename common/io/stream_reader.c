@@ -153,7 +153,8 @@ static int count_in_phase(const struct stream_reader *reader, enum stream_phase 
 static void send_groups(struct stream_reader *reader, int64_t now_ms)
 {
 	for (struct stream *stream = reader->streams; stream != NULL; stream = stream->next) {
-		if (stream->phase == STREAM_UNSURE && stream->retry_ms <= now_ms && stream->n_commands == 0)
+		if (stream->phase == STREAM_UNSURE && stream->retry_ms <= now_ms &&
+			stream->n_commands == 0)
 			stream_group_send(stream);
 	}
 }
@@ -161,7 +162,8 @@ static void send_groups(struct stream_reader *reader, int64_t now_ms)
 static void begin_late_passes(struct stream_reader *reader, int64_t now_ms)
 {
 	for (struct stream *stream = reader->streams; stream != NULL; stream = stream->next) {
-		if (stream->phase != STREAM_LIVE || stream->late_pass_ms == 0 || stream->late_pass_ms > now_ms)
+		if (stream->phase != STREAM_LIVE || stream->late_pass_ms == 0 ||
+			stream->late_pass_ms > now_ms)
 			continue;
 		stream->is_late_pass = true;
 		stream->cursor = (struct stream_id){0, 0};
@@ -179,8 +181,9 @@ static void send_pages(struct stream_reader *reader, int room)
 }
 
 /*
- * One wave of commands at a time: groups to be made, pages of streams that catch up, and what is new of the others. The wave
- * waits inside Redis for new entries only when there was nothing else to do. When all of it is answered the next one goes out.
+ * One wave of commands at a time: groups to be made, pages of streams that catch up, and what is
+ * new of the others. The wave waits inside Redis for new entries only when there was nothing else
+ * to do. When all of it is answered the next one goes out.
  */
 static void on_turn(void *ctx)
 {
@@ -246,8 +249,9 @@ static void on_ack_conn_change(void *ctx, bool up, const struct err *err)
 
 /* --- the contract --- */
 
-struct stream_reader *stream_reader_new(struct loop *loop, const struct stream_reader_options *options,
-	const struct stream_reader_events *events, void *ctx, struct err *err)
+struct stream_reader *stream_reader_new(struct loop *loop,
+	const struct stream_reader_options *options, const struct stream_reader_events *events,
+	void *ctx, struct err *err)
 {
 	struct stream_reader *reader = mem_new(struct stream_reader);
 	reader->options = *options;
@@ -267,9 +271,11 @@ struct stream_reader *stream_reader_new(struct loop *loop, const struct stream_r
 	reader->timer = loop_timer_new(loop, "stream_reader", on_timer, reader);
 	reader->ack_turn = loop_turn_new(loop, "stream_ack", stream_ack_on_turn, reader);
 	reader->ack_timer = loop_timer_new(loop, "stream_ack", on_ack_timer, reader);
-	reader->read_conn = redis_conn_new(loop, options->redis_url, on_read_conn_change, reader, err);
+	reader->read_conn =
+		redis_conn_new(loop, options->redis_url, on_read_conn_change, reader, err);
 	if (reader->read_conn != NULL)
-		reader->ack_conn = redis_conn_new(loop, options->redis_url, on_ack_conn_change, reader, err);
+		reader->ack_conn =
+			redis_conn_new(loop, options->redis_url, on_ack_conn_change, reader, err);
 	if (reader->ack_conn == NULL)
 		stream_reader_free(&reader);
 	return reader;

@@ -42,7 +42,8 @@ void stream_writer_add(struct stream_writer *writer, const char *stream, struct 
 {
 	struct strview argv[] = {SV_LIT("XADD"), sv_from(stream), SV_LIT("MAXLEN"), SV_LIT("~"),
 		SV_LIT(TEXT(STREAM_MAX_ENTRIES)), SV_LIT("*"), SV_LIT("m"), payload};
-	redis_conn_command(writer->conn, (int)array_len(argv), argv, ADD_DEADLINE_MS, on_added, writer);
+	redis_conn_command(
+		writer->conn, (int)array_len(argv), argv, ADD_DEADLINE_MS, on_added, writer);
 }
 
 int64_t stream_writer_added(const struct stream_writer *writer)

@@ -1,6 +1,7 @@
 /*
- * Adds entries to streams: XADD <stream> MAXLEN ~ 65536 * m <payload>. All entries of a loop turn leave in one write.
- * An entry is never the only copy of a fact, so one that cannot be added is counted and dropped; the reader's sweep finds its row.
+ * Adds entries to streams: XADD <stream> MAXLEN ~ 65536 * m <payload>. All entries of a loop turn
+ * leave in one write. An entry is never the only copy of a fact, so one that cannot be added is
+ * counted and dropped; the reader's sweep finds its row.
  */
 #ifndef WA_IO_STREAM_WRITER_H
 #define WA_IO_STREAM_WRITER_H
@@ -12,10 +13,12 @@
 
 struct stream_writer;
 
-struct stream_writer *stream_writer_new(struct redis_conn *conn); /* conn is borrowed and must outlive it */
+struct stream_writer *stream_writer_new(
+	struct redis_conn *conn); /* conn is borrowed and must outlive it */
 void stream_writer_free(struct stream_writer **writer);
 void stream_writer_add(struct stream_writer *writer, const char *stream, struct strview payload);
-int64_t stream_writer_added(const struct stream_writer *writer);   /* confirmed by Redis, since the start */
-int64_t stream_writer_dropped(const struct stream_writer *writer); /* refused, late, or no connection */
+/* Since the start: confirmed by Redis; and refused, late, or without a connection. */
+int64_t stream_writer_added(const struct stream_writer *writer);
+int64_t stream_writer_dropped(const struct stream_writer *writer);
 
 #endif

@@ -52,8 +52,9 @@ static void exec_redis(const struct redis_server *server)
 	(void)dup2(null, 0);
 	(void)dup2(null, 1);
 	(void)dup2(null, 2);
-	(void)execlp("redis-server", "redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly",
-		"no", "--requirepass", server->password, (char *)NULL);
+	(void)execlp("redis-server", "redis-server", "--port", port, "--bind", "127.0.0.1",
+		"--save", "", "--appendonly", "no", "--requirepass", server->password,
+		(char *)NULL);
 	_exit(127);
 }
 
@@ -65,8 +66,8 @@ static int answers(int port)
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	struct timeval second = {.tv_sec = 1};
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second));
-	int yes = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 && write(fd, "PING\r\n", 6) == 6 &&
-		  read(fd, &c, 1) == 1;
+	int yes = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
+		  write(fd, "PING\r\n", 6) == 6 && read(fd, &c, 1) == 1;
 	(void)close(fd);
 	return yes;
 }
@@ -89,9 +90,11 @@ struct redis_server *redis_server_new(const char *password)
 {
 	struct redis_server *server = mem_new(struct redis_server);
 	server->port = free_port();
-	(void)snprintf(server->password, sizeof(server->password), "%s", password != NULL ? password : "");
-	(void)snprintf(server->url, sizeof(server->url), "redis://%s%s%s127.0.0.1:%d", password != NULL ? ":" : "",
-		server->password, password != NULL ? "@" : "", server->port);
+	(void)snprintf(
+		server->password, sizeof(server->password), "%s", password != NULL ? password : "");
+	(void)snprintf(server->url, sizeof(server->url), "redis://%s%s%s127.0.0.1:%d",
+		password != NULL ? ":" : "", server->password, password != NULL ? "@" : "",
+		server->port);
 	redis_server_start(server);
 	return server;
 }

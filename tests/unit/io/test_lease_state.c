@@ -56,7 +56,8 @@ static void TEST(what_is_new_is_gained_and_renewed_in_silence)
 	apply((struct lease_row[]){{3, 1, false}, {7, 4, false}}, 2, 2000, 900);
 	assert_int_equal(changes.n, 0);
 	assert_int_equal(lease_state_next_expiry_ms(&leases), 2000);
-	apply((struct lease_row[]){{1, 9, false}, {3, 1, false}, {7, 4, false}, {9, 1, false}}, 4, 3000, 1900);
+	apply((struct lease_row[]){{1, 9, false}, {3, 1, false}, {7, 4, false}, {9, 1, false}}, 4,
+		3000, 1900);
 	assert_int_equal(changes.n, 2);
 	assert_gain(0, 1, 9);
 	assert_gain(1, 9, 1);
@@ -124,7 +125,8 @@ static void TEST(surplus_is_told_once_and_still_held)
 {
 	apply((struct lease_row[]){{1, 1, false}, {2, 1, false}}, 2, 1000, 0);
 	for (int tick = 1; tick <= 3; tick++) {
-		apply((struct lease_row[]){{1, 1, false}, {2, 1, true}}, 2, 1000 + tick * 500, tick * 500);
+		apply((struct lease_row[]){{1, 1, false}, {2, 1, true}}, 2, 1000 + tick * 500,
+			tick * 500);
 		assert_int_equal(changes.n, tick == 1 ? 1 : 0);
 		if (tick == 1)
 			assert_loss(0, 2, LEASE_SURPLUS);

@@ -175,7 +175,8 @@ static void look_at_scalars(const struct pg_result *result)
 static void TEST(scalars_make_the_round_trip)
 {
 	static const struct pg_stmt stmt = {"scalars",
-		"SELECT $1::text, $2::bytea, $3::bool, $4::int2, $5::int4, $6::int8, $7::timestamptz,"
+		"SELECT $1::text, $2::bytea, $3::bool, $4::int2, $5::int4, $6::int8, "
+		"$7::timestamptz,"
 		" $8::text::jsonb, -0.25::float8, $9::text"};
 	struct pg_params *params = pg_params_new(pool);
 	pg_param_text(params, SV_LIT("h\xc3\xa9llo"));
@@ -206,8 +207,9 @@ static void look_at_nulls(const struct pg_result *result)
 
 static void TEST(nulls_make_the_round_trip)
 {
-	static const struct pg_stmt stmt = {"nulls",
-		"SELECT $1::text, $2::bytea, $3::bool, $4::int8, $5::timestamptz, $6::text::jsonb, NULL::text[]"};
+	static const struct pg_stmt stmt = {
+		"nulls", "SELECT $1::text, $2::bytea, $3::bool, $4::int8, $5::timestamptz, "
+			 "$6::text::jsonb, NULL::text[]"};
 	struct pg_params *params = pg_params_new(pool);
 	pg_param_text(params, SV_NULL);
 	pg_param_bytes(params, SV_NULL);
@@ -247,8 +249,9 @@ static void look_at_infinity(const struct pg_result *result)
 
 static void TEST(times_that_are_no_milliseconds)
 {
-	static const struct pg_stmt stmt = {"infinity",
-		"SELECT 'infinity'::timestamptz, '-infinity'::timestamptz, '1969-12-31 23:59:59.999999Z'::timestamptz"};
+	static const struct pg_stmt stmt = {
+		"infinity", "SELECT 'infinity'::timestamptz, '-infinity'::timestamptz, '1969-12-31 "
+			    "23:59:59.999999Z'::timestamptz"};
 	assert_int_equal(run_with(&stmt, NULL, look_at_infinity).status, PG_OK);
 }
 
@@ -272,8 +275,9 @@ static void look_at_arrays(const struct pg_result *result)
 
 static void TEST(arrays_with_nulls_make_the_round_trip)
 {
-	static const struct pg_stmt stmt = {"arrays",
-		"SELECT * FROM unnest($1::text[], $2::bytea[], $3::int2[], $4::int4[], $5::int8[], $6::bool[])"};
+	static const struct pg_stmt stmt = {
+		"arrays", "SELECT * FROM unnest($1::text[], $2::bytea[], $3::int2[], $4::int4[], "
+			  "$5::int8[], $6::bool[])"};
 	struct pg_params *params = pg_params_new(pool);
 	pg_param_text_array(params, (struct strview[]){SV_LIT("one"), SV_NULL, SV_LIT("")}, 3);
 	pg_param_bytes_array(params, (struct strview[]){SV_NULL, SV_LIT("\x01"), SV_LIT("x")}, 3);
@@ -287,7 +291,8 @@ static void TEST(arrays_with_nulls_make_the_round_trip)
 static void TEST(empty_arrays_are_empty)
 {
 	static const struct pg_stmt stmt = {"empty_arrays",
-		"SELECT (cardinality($1::text[]) + cardinality($2::int8[]) + cardinality($3::bool[])"
+		"SELECT (cardinality($1::text[]) + cardinality($2::int8[]) + "
+		"cardinality($3::bool[])"
 		" + cardinality($4::timestamptz[]) + cardinality($5::bytea[]))::int8"};
 	struct pg_params *params = pg_params_new(pool);
 	pg_param_text_array(params, NULL, 0);
@@ -311,7 +316,8 @@ static void look_at_text_array(const struct pg_result *result)
 
 static void TEST(text_arrays_and_enums_are_read)
 {
-	static const struct pg_stmt create = {"create_color", "CREATE TYPE color AS ENUM ('red', 'blue')"};
+	static const struct pg_stmt create = {
+		"create_color", "CREATE TYPE color AS ENUM ('red', 'blue')"};
 	static const struct pg_stmt stmt = {
 		"text_array", "SELECT ARRAY['a', NULL, '']::text[], '{}'::text[], 'blue'::color"};
 	static const struct pg_stmt drop = {"drop_color", "DROP TYPE color"};
@@ -392,7 +398,8 @@ static const struct pg_stmt create_things = {"create_things",
 	"CREATE TABLE things (id int8 PRIMARY KEY, parent int8"
 	" CONSTRAINT parent_exists REFERENCES things DEFERRABLE INITIALLY DEFERRED)"};
 static const struct pg_stmt drop_things = {"drop_things", "DROP TABLE IF EXISTS things"};
-static const struct pg_stmt insert_thing = {"insert_thing", "INSERT INTO things (id) VALUES ($1::int8)"};
+static const struct pg_stmt insert_thing = {
+	"insert_thing", "INSERT INTO things (id) VALUES ($1::int8)"};
 static const struct pg_stmt count_things = {"count_things", "SELECT count(*) FROM things"};
 static const struct pg_stmt divide = {"divide", "SELECT 1 / $1::int8"};
 
@@ -413,7 +420,8 @@ static void TEST(a_refusal_says_why_and_harms_no_other)
 		assert_string_equal(answers[i].sqlstate, "23505");
 		assert_string_equal(answers[i].constraint, "things_pkey");
 		assert_non_null(strstr(answers[i].err.text, "things_pkey"));
-		assert_null(strstr(answers[i].err.text, "(id)=(1)")); /* DETAIL: it has the values */
+		assert_null(
+			strstr(answers[i].err.text, "(id)=(1)")); /* DETAIL: it has the values */
 		assert_false(answers[i].is_retryable);
 	}
 	assert_int_equal(answers[3].number, 1);
@@ -474,7 +482,8 @@ static void TEST(a_group_is_all_or_nothing)
 /* A deferred constraint is checked by the commit: the row was inserted, the transaction was not. */
 static void TEST(a_commit_that_fails_is_a_failure)
 {
-	static const struct pg_stmt orphan = {"orphan", "INSERT INTO things (id, parent) VALUES (1, 99) RETURNING id"};
+	static const struct pg_stmt orphan = {
+		"orphan", "INSERT INTO things (id, parent) VALUES (1, 99) RETURNING id"};
 	run_ok(&drop_things);
 	run_ok(&create_things);
 	struct answer answers[2] = {{.n = 0}};
@@ -528,7 +537,8 @@ static void look_at_affected(const struct pg_result *result)
 
 static void TEST(affected_rows_are_counted)
 {
-	static const struct pg_stmt stmt = {"insert_three", "INSERT INTO things (id) VALUES (1), (2), (3)"};
+	static const struct pg_stmt stmt = {
+		"insert_three", "INSERT INTO things (id) VALUES (1), (2), (3)"};
 	run_ok(&drop_things);
 	run_ok(&create_things);
 	assert_int_equal(run_with(&stmt, NULL, look_at_affected).status, PG_OK);
@@ -547,7 +557,7 @@ static void TEST(a_missed_deadline_is_unknown_and_reconnects)
 	pg_conn_query(conn, &sleep_long, NULL, 200, on_answer, &answers[0]);
 	pg_conn_query(conn, &one, NULL, DEADLINE_MS, on_answer, &answers[1]);
 	assert_true(loop_run_until(loop, is_answered, &answers[1], WAIT_MS));
-	assert_in_range(clock_mono_ms() - start_ms, 200, 1500);
+	assert_in_range(clock_mono_ms() - start_ms, 200, 5000);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(answers[i].n, 1);
 		assert_int_equal(answers[i].status, PG_UNKNOWN);
@@ -565,8 +575,9 @@ static void TEST(a_missed_deadline_is_unknown_and_reconnects)
 	run_ok(&one);
 	assert_int_equal(n_up, 2);
 	/* The server has noticed that nobody waits for the long one. */
-	static const struct pg_stmt count = {"count_sleepers",
-		"SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(30)%' AND state = 'active'"};
+	static const struct pg_stmt count = {
+		"count_sleepers", "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT "
+				  "pg_sleep(30)%' AND state = 'active'"};
 	int64_t give_up_ms = clock_mono_ms() + WAIT_MS;
 	while (run_number(&count, NULL) > 0)
 		assert_true(clock_mono_ms() < give_up_ms);
@@ -587,7 +598,8 @@ static void TEST(a_killed_backend_is_unknown_and_reconnects)
 {
 	static const struct pg_stmt kill = {"kill_sleepers",
 		"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
-		" WHERE query LIKE 'SELECT pg_sleep(30)%' AND state = 'active' AND pid <> pg_backend_pid()"};
+		" WHERE query LIKE 'SELECT pg_sleep(30)%' AND state = 'active' AND pid <> "
+		"pg_backend_pid()"};
 	struct answer lost = {.n = 0};
 	pg_conn_query(conn, &sleep_long, NULL, DEADLINE_MS, on_answer, &lost);
 	struct pg_conn *killer = connect_with(0);
@@ -623,7 +635,8 @@ static void TEST(an_idle_connection_that_is_killed_reconnects)
 
 static void TEST(a_server_that_is_not_there_is_told_once)
 {
-	struct pg_conn_options options = {.url = "postgresql://postgres@127.0.0.1:1/postgres", .app_name = "test"};
+	struct pg_conn_options options = {
+		.url = "postgresql://postgres@127.0.0.1:1/postgres", .app_name = "test"};
 	n_up = n_down = 0;
 	struct pg_conn *nowhere = pg_conn_new(loop, &options, on_change, NULL);
 	assert_true(loop_run_until(loop, is_told_down, NULL, WAIT_MS));
@@ -640,9 +653,35 @@ static void TEST(a_server_that_is_not_there_is_told_once)
 	pg_conn_free(&nowhere);
 }
 
+/* The first host is none, the second has no server, the third is found: all names are looked up,
+ * ports stay with their hosts. */
+static void TEST(several_hosts_are_tried)
+{
+	char url[256];
+	(void)snprintf(url, sizeof(url),
+		"host=no-such-host.invalid,localhost,%s port=1,1, user=postgres dbname=postgres",
+		strchr(database_url(), '=') + 1);
+	struct pg_conn_options options = {
+		.url = url, .app_name = "test", .connect_timeout_ms = 20000};
+	struct pg_conn *found = pg_conn_new(loop, &options, NULL, NULL);
+	assert_true(loop_run_until(loop, is_up, found, 20000));
+	pg_conn_free(&found);
+}
+
+static void TEST(a_host_without_address_is_told)
+{
+	struct pg_conn_options options = {
+		.url = "postgresql://postgres@no-such-host.invalid/postgres"};
+	n_down = 0;
+	struct pg_conn *lost = pg_conn_new(loop, &options, on_change, NULL);
+	assert_true(loop_run_until(loop, is_told_down, NULL, WAIT_MS));
+	pg_conn_free(&lost);
+}
+
 static void TEST(a_bad_url_does_not_show_its_password)
 {
-	struct pg_conn_options options = {.url = "postgresql://user:s3cret@host:port/db?nonsense=1"};
+	struct pg_conn_options options = {
+		.url = "postgresql://user:s3cret@host:port/db?nonsense=1"};
 	n_down = 0;
 	struct pg_conn *bad = pg_conn_new(loop, &options, on_change, NULL);
 	assert_true(loop_run_until(loop, is_told_down, NULL, WAIT_MS));
@@ -749,9 +788,10 @@ static void TEST(a_pool_runs_queries_beside_each_other)
 	struct pg_pool *pg_pool = pg_pool_new(loop, &options, N, on_change, NULL);
 	assert_true(loop_run_until(loop, is_pool_up, pg_pool, WAIT_MS));
 	struct answer forgotten = {.n = 0};
-	/* Wait until all are up: as many naps as there are connections then take the time of one. */
-	static const struct pg_stmt count = {
-		"count_pool", "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'test_pg_pool'"};
+	/* Wait until all are up: as many naps as there are connections then take the time of one.
+	 */
+	static const struct pg_stmt count = {"count_pool",
+		"SELECT count(*) FROM pg_stat_activity WHERE application_name = 'test_pg_pool'"};
 	while (run_number(&count, NULL) < N)
 		;
 	pg_pool_query(pg_pool, &one, NULL, DEADLINE_MS, on_answer, &forgotten);
@@ -794,6 +834,8 @@ int main(void)
 		PG_TEST(a_killed_backend_is_unknown_and_reconnects),
 		PG_TEST(an_idle_connection_that_is_killed_reconnects),
 		PG_TEST(a_server_that_is_not_there_is_told_once),
+		PG_TEST(several_hosts_are_tried),
+		PG_TEST(a_host_without_address_is_told),
 		PG_TEST(a_bad_url_does_not_show_its_password),
 		PG_TEST(a_callback_may_free_the_connection),
 		PG_TEST(a_callback_may_free_the_connection_when_it_is_lost),

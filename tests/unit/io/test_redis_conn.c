@@ -37,7 +37,8 @@ static void on_answer(void *ctx, enum redis_status status, const struct redis_re
 	answer->kind = redis_reply_kind(reply);
 	answer->number = redis_reply_int(reply);
 	answer->len = redis_reply_len(reply);
-	(void)snprintf(answer->text, sizeof(answer->text), "%.*s", SV_ARG(redis_reply_string(reply)));
+	(void)snprintf(
+		answer->text, sizeof(answer->text), "%.*s", SV_ARG(redis_reply_string(reply)));
 }
 
 static void on_change(UNUSED void *ctx, bool up, const struct err *err)
@@ -105,7 +106,8 @@ static int tear_down(UNUSED void **state)
 }
 
 /* A command given as words with single blanks between. */
-static void send_words(struct redis_conn *to, const char *words, int64_t deadline_ms, redis_done_fn fn, void *ctx)
+static void send_words(
+	struct redis_conn *to, const char *words, int64_t deadline_ms, redis_done_fn fn, void *ctx)
 {
 	struct strview argv[16];
 	int argc = 0;
@@ -188,18 +190,18 @@ static void TEST(many_commands_are_answered_in_order)
 
 static void TEST(too_much_at_once_is_refused)
 {
-	enum { N = 70, SIZE = 1000 * 1000 };
+	enum { N = 20, SIZE = 1000 * 1000, FIT = REDIS_MAX_IN_FLIGHT_BYTES / SIZE };
 	struct answer answers[N] = {{.n = 0}};
 	char *payload = mem_zalloc(SIZE);
 	struct strview argv[] = {SV_LIT("ECHO"), sv_make(payload, SIZE)};
 	for (int i = 0; i < N; i++)
-		redis_conn_command(conn, 2, argv, DEADLINE_MS, on_answer, &answers[i]);
-	assert_true(loop_run_until(loop, is_answered, &answers[60], WAIT_MS));
-	assert_true(loop_run_until(loop, is_answered, &answers[N - 1], WAIT_MS));
-	assert_int_equal(answers[60].status, REDIS_OK);
-	assert_int_equal(answers[N - 1].status, REDIS_UNAVAILABLE);
-	assert_string_equal(run_words("PING").text, "PONG");
+		redis_conn_command(conn, 2, argv, WAIT_MS, on_answer, &answers[i]);
 	mem_free(payload);
+	for (int i = 0; i < N; i++) {
+		assert_true(loop_run_until(loop, is_answered, &answers[i], WAIT_MS));
+		assert_int_equal(answers[i].status, i < FIT ? REDIS_OK : REDIS_UNAVAILABLE);
+	}
+	assert_string_equal(run_words("PING").text, "PONG");
 }
 
 static void TEST(a_missed_deadline_is_unknown_and_reconnects)
@@ -209,7 +211,7 @@ static void TEST(a_missed_deadline_is_unknown_and_reconnects)
 	send_words(conn, "BLPOP never 0", DEADLINE_MS, on_answer, &answers[0]);
 	send_words(conn, "PING", 150, on_answer, &answers[1]);
 	assert_true(loop_run_until(loop, is_answered, &answers[1], WAIT_MS));
-	assert_in_range(clock_mono_ms() - start_ms, 150, 1500);
+	assert_in_range(clock_mono_ms() - start_ms, 150, 5000);
 	assert_int_equal(answers[0].status, REDIS_UNKNOWN);
 	assert_int_equal(answers[1].status, REDIS_UNKNOWN);
 	assert_int_equal(n_down, 1);
@@ -260,7 +262,8 @@ static void TEST(a_frozen_server_is_found_out_by_the_ping)
 	conn = connect_to(redis_server_url(server));
 	assert_true(loop_run_until(loop, is_told_up, NULL, WAIT_MS));
 	redis_server_freeze(server);
-	assert_true(loop_run_until(loop, is_told_down, NULL, WAIT_MS)); /* idle 5 s, then 3 s for the PING */
+	assert_true(loop_run_until(
+		loop, is_told_down, NULL, WAIT_MS)); /* idle 5 s, then 3 s for the PING */
 	assert_non_null(strstr(why_down.text, "no answer"));
 	redis_server_thaw(server);
 	assert_true(loop_run_until(loop, is_up, conn, WAIT_MS));
@@ -278,7 +281,8 @@ static void TEST(a_password_is_given_and_a_wrong_one_told)
 	redis_conn_free(&conn);
 
 	char url[128];
-	(void)snprintf(url, sizeof(url), "redis://:wr0ng@%s/2", strchr(redis_server_url(server), '@') + 1);
+	(void)snprintf(
+		url, sizeof(url), "redis://:wr0ng@%s/2", strchr(redis_server_url(server), '@') + 1);
 	conn = connect_to(url);
 	assert_true(loop_run_until(loop, is_told_down, NULL, WAIT_MS));
 	assert_non_null(strstr(why_down.text, "WRONGPASS"));

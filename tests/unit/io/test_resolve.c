@@ -60,7 +60,8 @@ static void TEST(a_lookup_has_a_deadline_and_can_be_cancelled)
 	struct loop *loop = loop_new();
 	struct got late = {.n_calls = 0};
 	struct got cancelled = {.n_calls = 0};
-	struct resolve *resolve = resolve_start(loop, "cancelled.invalid", WAIT_MS, on_answer, &cancelled);
+	struct resolve *resolve =
+		resolve_start(loop, "cancelled.invalid", WAIT_MS, on_answer, &cancelled);
 	(void)resolve_start(loop, "late.invalid", 0, on_answer, &late);
 	resolve_cancel(&resolve);
 	assert_null(resolve);

@@ -13,17 +13,20 @@ static void TEST(ids_are_read_and_written)
 	assert_true(id.ms == 1700000000000 && id.number == 12);
 	stream_id_format(id, text);
 	assert_string_equal(text, "1700000000000-12");
-	assert_int_equal(stream_id_parse(SV_LIT("18446744073709551615-18446744073709551615"), &id), 0);
+	assert_int_equal(
+		stream_id_parse(SV_LIT("18446744073709551615-18446744073709551615"), &id), 0);
 	stream_id_format(id, text);
 	assert_string_equal(text, "18446744073709551615-18446744073709551615");
-	static const char *const bad[] = {"", "-", "1", "1-", "-1", "1-2-3", "1-2 ", "a-1", "18446744073709551616-0"};
+	static const char *const bad[] = {
+		"", "-", "1", "1-", "-1", "1-2-3", "1-2 ", "a-1", "18446744073709551616-0"};
 	for (size_t i = 0; i < array_len(bad); i++)
 		assert_int_equal(stream_id_parse(sv_from(bad[i]), &id), -1);
 }
 
 static struct stream_id make(int number)
 {
-	return (struct stream_id){.ms = 1700000000000 + (uint64_t)(number / 7), .number = (uint64_t)(number % 7)};
+	return (struct stream_id){
+		.ms = 1700000000000 + (uint64_t)(number / 7), .number = (uint64_t)(number % 7)};
 }
 
 static void TEST(a_set_remembers_marks)
@@ -63,7 +66,8 @@ static void TEST(a_set_agrees_with_a_plain_array)
 		assert_int_equal(stream_ids_get(&ids, make(i)), want[i]);
 	stream_ids_remove_marked(&ids, STREAM_ID_IN_HAND);
 	for (int i = 0; i < N; i++)
-		assert_int_equal(stream_ids_get(&ids, make(i)), want[i] == STREAM_ID_IN_HAND ? STREAM_ID_ABSENT : want[i]);
+		assert_int_equal(stream_ids_get(&ids, make(i)),
+			want[i] == STREAM_ID_IN_HAND ? STREAM_ID_ABSENT : want[i]);
 	stream_ids_deinit(&ids);
 }
 
@@ -80,7 +84,8 @@ static void TEST(lists_are_moved)
 	stream_id_list_move(&b, &a);
 	assert_int_equal(b.n, 41);
 	for (int i = 0; i < 41; i++)
-		assert_memory_equal(&b.ids[i], &(struct stream_id[]){make(i)}, sizeof(struct stream_id));
+		assert_memory_equal(
+			&b.ids[i], &(struct stream_id[]){make(i)}, sizeof(struct stream_id));
 	stream_id_list_deinit(&a);
 	stream_id_list_deinit(&b);
 }

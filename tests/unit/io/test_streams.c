@@ -74,8 +74,10 @@ static void on_change(UNUSED void *ctx, bool up, UNUSED const struct err *err)
 	seen.n_down += !up;
 }
 
-static const struct stream_reader_events events = {
-	.on_entry = on_entry, .on_batch_end = on_batch_end, .on_reset = on_reset, .on_change = on_change};
+static const struct stream_reader_events events = {.on_entry = on_entry,
+	.on_batch_end = on_batch_end,
+	.on_reset = on_reset,
+	.on_change = on_change};
 
 static int is_conn_up(UNUSED void *ctx)
 {
@@ -174,7 +176,8 @@ struct answer {
 static void on_answer(void *ctx, enum redis_status status, const struct redis_reply *reply)
 {
 	struct answer *answer = ctx;
-	const struct redis_reply *first = redis_reply_len(reply) > 0 ? redis_reply_at(reply, 0) : reply;
+	const struct redis_reply *first =
+		redis_reply_len(reply) > 0 ? redis_reply_at(reply, 0) : reply;
 	*answer = (struct answer){.n = 1,
 		.status = status,
 		.kind = redis_reply_kind(reply),
@@ -314,7 +317,8 @@ static void TEST(what_a_dead_owner_left_is_handed_out_with_its_count)
 		seen.n = 0;
 		new_reader(100, 0);
 		stream_reader_add(reader, "a", life);
-		/* Not before: what comes while the dead owner's connection still waits in Redis counts as delivered to it. */
+		/* Not before: what comes while the dead owner's connection still waits in Redis
+		 * counts as delivered to it. */
 		assert_true(loop_run_until(loop, is_caught_up, (char[]){"a"}, WAIT_MS));
 		add("a", 5000 + life, 5001 + life);
 		int left = 990 + life - 1;
@@ -644,7 +648,7 @@ static void TEST(many_streams_are_read_by_one_reader)
 		}
 	}
 	wait_seen(STREAMS * EACH);
-	print_message("%d entries written, read and acknowledged in %lld ms\n", seen.n,
+	print_message("# %d entries written, read and acknowledged in %lld ms\n", seen.n,
 		(long long)(clock_mono_us() - start_us) / 1000);
 	for (int i = 0; i < seen.n; i++)
 		assert_int_equal(seen.payloads[i], next[seen.tags[i]]++);
