@@ -37,7 +37,8 @@ struct lease_events {
 	void (*on_lost)(void *ctx, int id, enum lease_loss why);
 };
 
-/* conn is borrowed and must outlive the set. owner: this process's name and a random part, new at
+/* conn is borrowed and must outlive the set; best one of its own: a tick that waits
+ * for 2 s drops the connection. owner: this process's name and a random part, new at
  * every start. share_cap: most that one member holds; 0 = no cap. */
 struct lease_set *lease_set_new(struct loop *loop, struct pg_conn *conn, const char *kind,
 	const char *owner, int share_cap, const struct lease_events *events, void *ctx);
