@@ -44,3 +44,5 @@ SETTING(WEBHOOK_HOLD, "WA_WEBHOOK_HOLD", DURATION, "w", "1h", 0, 86400000, "how 
 SETTING(EVENT_RETENTION_DAYS, "WA_EVENT_RETENTION_DAYS", INT, "w", "30", 2, 3650, "days of events, deliveries and attempts that are kept")
 SETTING(API_URL, "WA_API_URL", TEXT, "-", "", 0, 512, "where run.env says the api is; not read by the daemons")
 SETTING(BUILD_DIR, "WA_BUILD_DIR", TEXT, "-", "", 0, 4096, "build folder that ./run uses; not read by the daemons")
+SETTING(SUPERUSER_DATABASE_URL, "WA_SUPERUSER_DATABASE_URL", SECRET, "-", "", 0, 2048, "for deploy/roles: who may make roles and the database; not read by the daemons")
+SETTING(ROLE_PASSWORDS, "WA_ROLE_PASSWORDS", TEXT, "-", "", 0, 4096, "for deploy/roles: the folder with a password per role; not read by the daemons")

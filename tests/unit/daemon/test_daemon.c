@@ -184,6 +184,20 @@ static bool has_err(const struct process *process, const char *text)
 
 static int private_port;
 
+/* Whatever those who run the tests have in their environment. */
+static void forget_settings(void)
+{
+	char name[128];
+
+	for (char **entry = environ; *entry != NULL;) {
+		snprintf(name, sizeof(name), "%.*s", (int)strcspn(*entry, "="), *entry);
+		if (strncmp(name, "WA_", 3) == 0)
+			unsetenv(name); /* what follows moves up */
+		else
+			entry++;
+	}
+}
+
 static int set_up(void **state)
 {
 	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -198,7 +212,7 @@ static int set_up(void **state)
 	close(fd);
 	private_port = ntohs(at.sin_port);
 	snprintf(port, sizeof(port), "%d", private_port);
-	unsetenv("WA_DRAIN_TIMEOUT");
+	forget_settings();
 	setenv("WA_DATABASE_URL", "postgresql://secret-d", 1);
 	setenv("WA_REDIS_URL", "redis://secret-r", 1);
 	setenv("WA_MASTER_KEY", KEY, 1);
