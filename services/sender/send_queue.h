@@ -106,6 +106,7 @@ void send_queue_set_lane(struct send_queue *queue, int32_t session_id, bool is_a
 	int64_t pace_interval_ms, int max_asked);
 
 /* What is looked at from outside, while it is a candidate or pinned. */
+bool conversation_is_dropped(const struct conversation *conversation); /* its partition has gone */
 int32_t conversation_session(const struct conversation *conversation);
 int conversation_partition(const struct conversation *conversation);
 struct strview conversation_phone(const struct conversation *conversation);

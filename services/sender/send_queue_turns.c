@@ -124,6 +124,11 @@ void send_queue_set_lane(struct send_queue *queue, int32_t session_id, bool is_a
 	}
 }
 
+bool conversation_is_dropped(const struct conversation *conversation)
+{
+	return conversation->is_dropped;
+}
+
 int32_t conversation_session(const struct conversation *conversation)
 {
 	return conversation->session_id;

@@ -1,6 +1,7 @@
 /* What the sender changes: scheduled messages join the queue, late ones expire, bad entries are set
    aside. */
 #include "common/model/event_type.h"
+#include "common/model/message.h"
 #include "services/sender/sender_store.h"
 #include "services/sender/sender_store_internal.h"
 
