@@ -1,3 +1,4 @@
+/* clang-format off */
 /*
  * Every setting of every service, once: SETTING(id, name, kind, services, default, min, max, help).
  * kinds: TEXT, SECRET (never printed; NAME_FILE reads it from a file), INT, BOOL, DURATION ("5s"; min and max in ms), SCHEDULE,

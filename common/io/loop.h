@@ -1,4 +1,5 @@
-/* The event loop of a process: timers, work at the end of a turn, signals. One thread, libevent underneath. */
+/* The event loop of a process: timers, work at the end of a turn, signals. One thread, libevent
+ * underneath. */
 #ifndef WA_IO_LOOP_H
 #define WA_IO_LOOP_H
 
@@ -24,13 +25,15 @@ typedef void (*loop_fn)(void *ctx);
 
 /* A one-shot timer, disarmed at first. `name` is a literal, for diagnosis. */
 struct loop_timer *loop_timer_new(struct loop *loop, const char *name, loop_fn fn, void *ctx);
-void loop_timer_arm(struct loop_timer *timer, int64_t delay_ms); /* re-arms when armed; 0 = next turn */
+/* Re-arms when armed; 0 = next turn. */
+void loop_timer_arm(struct loop_timer *timer, int64_t delay_ms);
 void loop_timer_disarm(struct loop_timer *timer);
 int loop_timer_is_armed(const struct loop_timer *timer);
 void loop_timer_free(struct loop_timer **timer); /* also from within its own callback */
 
-/* Work once at the end of the loop turn in which it was asked for, after all I/O callbacks of that turn, however often asked:
-   this is how batches are cut. A request made from within fn itself runs in the next turn. */
+/* Work once at the end of the loop turn in which it was asked for, after all I/O callbacks of that
+   turn, however often asked: this is how batches are cut. A request made from within fn itself runs
+   in the next turn. */
 struct loop_turn *loop_turn_new(struct loop *loop, const char *name, loop_fn fn, void *ctx);
 void loop_turn_request(struct loop_turn *turn);
 void loop_turn_free(struct loop_turn **turn);
