@@ -38,126 +38,65 @@ static const struct pg_stmt accept_lock = {
 	" i.wa_message_id, i.phone, i.external_ref, i.body, i.caption, i.media_url,"               \
 	" i.media_url IS NOT NULL, i.filename, i.metadata::jsonb"
 
-#define ACCEPT_END " ORDER BY i.ord ON CONFLICT DO NOTHING RETURNING id, queue_seq"
+#define ACCEPT_ORDER  " ORDER BY i.ord"
+#define ACCEPT_RETURN " RETURNING id, queue_seq"
 
 /* Nobody in the batch has a key or `once`. */
-static const struct pg_stmt accept_plain = {
-	"api_accept_plain", ACCEPT_INSERT " FROM (" ACCEPT_INPUT ") AS i" ACCEPT_END};
+#define ACCEPT_PLAIN ACCEPT_INSERT " FROM (" ACCEPT_INPUT ") AS i" ACCEPT_ORDER
 
 /* Keys and refs are inserted in their order, so that two processes with the same ones do not
  * deadlock. */
-static const struct pg_stmt accept_keyed = {"api_accept_keyed",
-	"WITH i AS MATERIALIZED (" ACCEPT_INPUT "), k AS ("
-	"INSERT INTO idempotency_keys (tenant_id, key, fingerprint, status, message_id)"
-	" SELECT tenant_id, key, fingerprint, 202, id FROM i WHERE key IS NOT NULL"
-	" ORDER BY tenant_id, key COLLATE \"C\" ON CONFLICT DO NOTHING RETURNING message_id"
-	"), o AS ("
-	"INSERT INTO once_refs (tenant_id, external_ref, message_id)"
-	" SELECT i.tenant_id, i.external_ref, i.id FROM i"
-	" WHERE i.once AND (i.key IS NULL OR i.id IN (SELECT message_id FROM k))"
-	" AND NOT EXISTS (SELECT FROM messages m WHERE m.tenant_id = i.tenant_id"
-	" AND m.external_ref = i.external_ref)"
-	" ORDER BY i.tenant_id, i.external_ref COLLATE \"C\""
-	" ON CONFLICT DO NOTHING RETURNING message_id"
-	") " ACCEPT_INSERT " FROM i WHERE (i.key IS NULL OR i.id IN (SELECT message_id FROM k))"
-	" AND (NOT i.once OR i.id IN (SELECT message_id FROM o))" ACCEPT_END};
+#define ACCEPT_KEYED                                                                               \
+	"WITH i AS MATERIALIZED (" ACCEPT_INPUT "), k AS ("                                        \
+	"INSERT INTO idempotency_keys (tenant_id, key, fingerprint, status, message_id)"           \
+	" SELECT tenant_id, key, fingerprint, 202, id FROM i WHERE key IS NOT NULL"                \
+	" ORDER BY tenant_id, key COLLATE \"C\" ON CONFLICT DO NOTHING RETURNING message_id"       \
+	"), o AS ("                                                                                \
+	"INSERT INTO once_refs (tenant_id, external_ref, message_id)"                              \
+	" SELECT i.tenant_id, i.external_ref, i.id FROM i"                                         \
+	" WHERE i.once AND (i.key IS NULL OR i.id IN (SELECT message_id FROM k))"                  \
+	" AND NOT EXISTS (SELECT FROM messages m WHERE m.tenant_id = i.tenant_id"                  \
+	" AND m.external_ref = i.external_ref)"                                                    \
+	" ORDER BY i.tenant_id, i.external_ref COLLATE \"C\""                                      \
+	" ON CONFLICT DO NOTHING RETURNING message_id"                                             \
+	") " ACCEPT_INSERT " FROM i WHERE (i.key IS NULL OR i.id IN (SELECT message_id FROM k))"   \
+	" AND (NOT i.once OR i.id IN (SELECT message_id FROM o))" ACCEPT_ORDER
+
+/* The first try chose new ids: there can be no conflict, and not looking for one is a good deal
+ * faster. */
+static const struct pg_stmt accept_plain = {"api_accept_plain", ACCEPT_PLAIN ACCEPT_RETURN};
+static const struct pg_stmt accept_keyed = {"api_accept_keyed", ACCEPT_KEYED ACCEPT_RETURN};
+/* Again, after one whose end is not known. */
+#define ACCEPT_AGAIN " ON CONFLICT (id) DO NOTHING" ACCEPT_RETURN
+static const struct pg_stmt accept_plain_again = {
+	"api_accept_plain_again", ACCEPT_PLAIN ACCEPT_AGAIN};
+static const struct pg_stmt accept_keyed_again = {
+	"api_accept_keyed_again", ACCEPT_KEYED ACCEPT_AGAIN};
 
 #define ACCEPTED_COLUMNS(m)                                                                        \
 	m ".id, " m ".contact_id, " m ".status, " m ".created_at, " m ".queue_seq, " m             \
 	  ".send_at > " m ".created_at"
 
+/* clang-format off */
 static const struct pg_stmt accept_explain = {"api_accept_explain",
-	"SELECT " ACCEPTED_COLUMNS("own") ", k.fingerprint, k.message_id = "
-					  "$2::text, " ACCEPTED_COLUMNS(
-						  "keyed") ", " ACCEPTED_COLUMNS("first") " FROM "
-											  "(SELECT "
-											  "1) AS "
-											  "one"
-											  " LEFT "
-											  "JOIN "
-											  "messages"
-											  " own ON "
-											  "own.id "
-											  "= "
-											  "$2::text"
-											  " LEFT "
-											  "JOIN "
-											  "idempote"
-											  "ncy_"
-											  "keys k "
-											  "ON "
-											  "k."
-											  "tenant_"
-											  "id = "
-											  "$1::"
-											  "int4 "
-											  "AND "
-											  "k.key = "
-											  "$3::text"
-											  " LEFT "
-											  "JOIN "
-											  "messages"
-											  " keyed "
-											  "ON "
-											  "keyed."
-											  "id = "
-											  "k."
-											  "message_"
-											  "id"
-											  " LEFT "
-											  "JOIN "
-											  "messages"
-											  " first "
-											  "ON "
-											  "first."
-											  "id = "
-											  "coalesce"
-											  "("
-											  "(SELECT "
-											  "o."
-											  "message_"
-											  "id FROM "
-											  "once_"
-											  "refs o"
-											  " WHERE "
-											  "o."
-											  "tenant_"
-											  "id = "
-											  "$1::"
-											  "int4 "
-											  "AND "
-											  "o."
-											  "external"
-											  "_ref = "
-											  "$4::"
-											  "text),"
-											  " ("
-											  "SELECT "
-											  "m.id "
-											  "FROM "
-											  "messages"
-											  " m "
-											  "WHERE "
-											  "m."
-											  "tenant_"
-											  "id = "
-											  "$1::"
-											  "int4 "
-											  "AND "
-											  "m."
-											  "external"
-											  "_ref = "
-											  "$4::text"
-											  " ORDER "
-											  "BY m.id "
-											  "LIMIT "
-											  "1))"};
+	"SELECT " ACCEPTED_COLUMNS("own") ", k.fingerprint, k.message_id = $2::text, "
+	ACCEPTED_COLUMNS("keyed") ", " ACCEPTED_COLUMNS("first")
+	" FROM (SELECT 1) AS one"
+	" LEFT JOIN messages own ON own.id = $2::text"
+	" LEFT JOIN idempotency_keys k ON k.tenant_id = $1::int4 AND k.key = $3::text"
+	" LEFT JOIN messages keyed ON keyed.id = k.message_id"
+	" LEFT JOIN messages first ON first.id = coalesce("
+	"(SELECT o.message_id FROM once_refs o"
+	" WHERE o.tenant_id = $1::int4 AND o.external_ref = $4::text),"
+	" (SELECT m.id FROM messages m WHERE m.tenant_id = $1::int4 AND m.external_ref = $4::text"
+	" ORDER BY m.id LIMIT 1))"};
+/* clang-format on */
 
 static const struct pg_stmt resolve = {"api_resolve",
 	"SELECT (q.ord - 1)::int4, c.contact_id, c.phone, s.id"
 	" FROM unnest($1::int4[], $2::int4[], $3::text[], $4::int4[])"
 	" WITH ORDINALITY AS q(tenant_id, contact_id, phone, session_id, ord)"
-	" JOIN tenants t ON t.id = q.tenant_id CROSS JOIN deployment d"
+	" JOIN tenants t ON t.id = q.tenant_id JOIN deployment d ON d.only_row"
 	" LEFT JOIN LATERAL ("
 	"SELECT n.contact_id, n.phone FROM contact_numbers n"
 	" WHERE q.phone IS NOT NULL AND n.tenant_id = q.tenant_id AND n.phone = q.phone"
@@ -251,11 +190,12 @@ static bool any_is_keyed(const struct store_accept *const *rows, int n_rows)
 }
 
 void store_accept_write(struct pg_conn *conn, const struct store_accept *const *rows, int n_rows,
-	int64_t deadline_ms, pg_done_fn fn, void *ctx)
+	bool again, int64_t deadline_ms, pg_done_fn fn, void *ctx)
 {
+	static const struct pg_stmt *const writes[2][2] = {
+		{&accept_plain, &accept_plain_again}, {&accept_keyed, &accept_keyed_again}};
 	struct pool *pool = pool_new();
-	const struct pg_stmt *stmts[] = {
-		&accept_lock, any_is_keyed(rows, n_rows) ? &accept_keyed : &accept_plain};
+	const struct pg_stmt *stmts[] = {&accept_lock, writes[any_is_keyed(rows, n_rows)][again]};
 	const struct pg_params *params[] = {NULL, accept_params(pool, rows, n_rows)};
 
 	pg_conn_query_all(conn, 2, stmts, params, deadline_ms, fn, ctx);

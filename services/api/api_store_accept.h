@@ -42,7 +42,7 @@ struct store_accept {
  * message that was written. For the others ask store_accept_explain(). Doing it twice is harmless.
  */
 void store_accept_write(struct pg_conn *conn, const struct store_accept *const *rows, int n_rows,
-	int64_t deadline_ms, pg_done_fn fn, void *ctx);
+	bool again, int64_t deadline_ms, pg_done_fn fn, void *ctx);
 struct strview store_accept_written_id(const struct pg_result *result, int row);
 int64_t store_accept_written_seq(const struct pg_result *result, int row);
 

@@ -12,7 +12,8 @@
 /* A tenant's own sessions come first, oldest first; then the one that it shares with others. */
 static const struct pg_stmt key_find = {"api_key_find",
 	"SELECT k.tenant_id, k.id, k.permissions, k.strict, k.expires_at, t.sandbox, t.backlog_cap,"
-	" ARRAY(SELECT s.id::text FROM sessions s, deployment d WHERE s.deleted_at IS NULL"
+	" ARRAY(SELECT s.id::text FROM sessions s, deployment d WHERE d.only_row AND s.deleted_at "
+	"IS NULL"
 	" AND (s.tenant_id = t.id OR s.id ="
 	" CASE WHEN t.sandbox THEN d.sandbox_session_id ELSE d.default_session_id END)"
 	" AND (s.engine = 'sandbox' OR NOT t.sandbox)"

@@ -3,7 +3,7 @@
 
 /* The same choice as for sending, as far as it is a sandbox. */
 static const struct pg_stmt sandbox_session = {"api_sandbox_session",
-	"SELECT s.id FROM sessions s, deployment d WHERE s.deleted_at IS NULL"
+	"SELECT s.id FROM sessions s, deployment d WHERE d.only_row AND s.deleted_at IS NULL"
 	" AND s.engine = 'sandbox' AND (s.tenant_id = $1::int4"
 	" OR s.id IN (d.default_session_id, d.sandbox_session_id))"
 	" ORDER BY s.tenant_id IS NULL, s.id LIMIT 1"};

@@ -5,7 +5,8 @@
 	"SELECT s.id, s.tenant_id IS NULL, s.engine, s.name, s.state, s.reason, s.phone_number,"   \
 	" s.since, s.created_at, s.rate_per_min, s.burst, s.recipient_interval_ms,"                \
 	" s.recipient_burst FROM sessions s, deployment d, tenants t"                              \
-	" WHERE t.id = $1::int4 AND s.deleted_at IS NULL AND (s.tenant_id = t.id OR s.id ="        \
+	" WHERE d.only_row AND t.id = $1::int4 AND s.deleted_at IS NULL AND (s.tenant_id = t.id "  \
+	"OR s.id ="                                                                                \
 	" CASE WHEN t.sandbox THEN d.sandbox_session_id ELSE d.default_session_id END)"
 
 static const struct pg_stmt session_count = {"api_session_count",

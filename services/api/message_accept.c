@@ -19,6 +19,7 @@
 #include "services/api/contact_cache.h"
 
 #define FLIGHTS           2 /* statements at once, each on a connection of its own */
+#define FLIGHT_MIN        16 /* rows for which another one is worth its cost while one is in flight */
 #define MAX_WAITING       5000
 #define MAX_WAITING_BYTES ((int64_t)64 << 20)
 #define MAX_BATCH_BYTES   ((int64_t)4 << 20)
@@ -385,6 +386,7 @@ static void flight_start(struct flight *flight)
 	const struct store_accept *rows[STORE_ACCEPT_MAX];
 	int64_t now_ms = clock_mono_ms();
 	int64_t deadline_ms = flight->accept->timeout_ms;
+	bool again = false;
 
 	flight_load(flight, now_ms);
 	if (flight->n_items == 0)
@@ -392,13 +394,15 @@ static void flight_start(struct flight *flight)
 	for (int i = 0; i < flight->n_items; i++) {
 		struct accept_item *item = flight->items[i];
 		rows[i] = &item->row;
+		again |= item->unknown;
 		if (item->deadline_ms - now_ms < deadline_ms)
 			deadline_ms = item->deadline_ms - now_ms;
 	}
 	if (deadline_ms < MIN_DEADLINE_MS)
 		deadline_ms = MIN_DEADLINE_MS;
 	metric_add(flight->accept->batches, 1);
-	store_accept_write(flight->conn, rows, flight->n_items, deadline_ms, on_flight, flight);
+	store_accept_write(
+		flight->conn, rows, flight->n_items, again, deadline_ms, on_flight, flight);
 }
 
 static bool is_up(const struct message_accept *accept)
@@ -427,6 +431,16 @@ static void refuse_waiting(struct message_accept *accept)
 		loop_timer_arm(accept->expire_timer, EXPIRE_MS);
 }
 
+/* How many must wait for the next statement to start. */
+static int least_rows(const struct message_accept *accept)
+{
+	for (int i = 0; i < FLIGHTS; i++) {
+		if (accept->flights[i].n_items > 0)
+			return FLIGHT_MIN;
+	}
+	return 1;
+}
+
 static void on_turn(void *ctx)
 {
 	struct message_accept *accept = ctx;
@@ -436,7 +450,7 @@ static void on_turn(void *ctx)
 		refuse_waiting(accept);
 		return;
 	}
-	for (int i = 0; i < FLIGHTS && accept->ready.n > 0; i++) {
+	for (int i = 0; i < FLIGHTS && accept->ready.n >= least_rows(accept); i++) {
 		struct flight *flight = &accept->flights[i];
 		if (flight->n_items == 0 && pg_conn_is_up(flight->conn))
 			flight_start(flight);
