@@ -5,13 +5,15 @@
 
 #define GATEWAY_QUERY_TIMEOUT_MS 5000
 
-/* The session leases that the facts, moves or messages of a statement rest on, locked so that a
- * take-over waits for our commit. */
+/*
+ * The session leases that the facts, moves or messages of a statement rest on, locked so that a take-over (which takes FOR UPDATE)
+ * waits for our commit. FOR SHARE would hold up our own renewals too, and under load for good: there is always another sharer.
+ */
 #define GATEWAY_SQL_HELD(source)                                                                   \
 	"held AS MATERIALIZED ("                                                                   \
 	" SELECT l.id, l.epoch FROM leases l WHERE l.kind = 'session' AND l.id IN (SELECT "        \
 	"s.session_id FROM " source " s)"                                                          \
-	" AND l.expires_at > clock_timestamp() ORDER BY l.id FOR SHARE)"
+	" AND l.expires_at > clock_timestamp() ORDER BY l.id FOR KEY SHARE)"
 
 /*
  * Emits the rows of a CTE `happened` (tenant_id, contact_id, message_id, type, at, data), ordered

@@ -34,7 +34,7 @@ static const struct pg_stmt claim_stmt = {
 	.sql = ENTRIES ", held AS MATERIALIZED ("
 		       " SELECT l.id, l.epoch FROM leases l WHERE l.kind = 'session' AND l.id IN "
 		       "(SELECT e.session_id FROM entry e)"
-		       " AND l.expires_at > clock_timestamp() ORDER BY l.id FOR SHARE"
+		       " AND l.expires_at > clock_timestamp() ORDER BY l.id FOR KEY SHARE"
 		       "), fit AS MATERIALIZED ("
 		       " SELECT m.id, h.epoch FROM entry e"
 		       " JOIN held h ON h.id = e.session_id AND h.epoch = e.session_epoch"
@@ -75,7 +75,7 @@ static const struct pg_stmt claim_stmt = {
 static const struct pg_stmt check_lock_stmt = {
 	.name = "gateway_claim_check_lock",
 	.sql = "SELECT l.id FROM leases l WHERE l.kind = 'session' AND l.id = ANY($1::int4[]) "
-	       "ORDER BY l.id FOR NO KEY UPDATE",
+	       "ORDER BY l.id FOR UPDATE",
 };
 
 static const struct pg_stmt check_stmt = {

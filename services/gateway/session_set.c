@@ -85,6 +85,11 @@ static void on_gained(void *ctx, int id, int64_t epoch)
 	if (session != NULL)
 		forget(set, session, ENGINE_CLOSE_RELEASED);
 	const struct survived *survived = find_survived(set, id);
+	if (survived != NULL && survived->epoch == epoch) {
+		/* It ran out by our clock, not by Postgres's. What we dropped may still be running there under this epoch. */
+		lease_release(set->gateway->leases, id);
+		return;
+	}
 	session = session_new(set->gateway, id, epoch, survived != NULL ? survived->epoch : 0);
 	TAILQ_INSERT_TAIL(&set->sessions, session, link);
 	keyed_insert(set->by_id, &session->node, 0, id_key(&session->id));
