@@ -225,8 +225,12 @@ static void on_turn(void *ctx)
 {
 	struct http_client *client = ctx;
 	struct http_call *call;
+	int n_calls = 0;
 
-	while ((call = TAILQ_FIRST(&client->starting)) != NULL)
+	TAILQ_FOREACH(call, &client->starting, in_list)
+	n_calls++;
+	/* What a callback starts meanwhile waits for the next turn, or this one might never end. */
+	while (n_calls-- > 0 && (call = TAILQ_FIRST(&client->starting)) != NULL)
 		begin(call);
 }
 

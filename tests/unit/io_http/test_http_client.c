@@ -288,6 +288,26 @@ static void TEST(a_callback_may_cancel_its_call_and_start_another)
 	assert_int_equal(http_client_in_flight(scene->client), 0);
 }
 
+static void on_refusal_again(void *ctx, const struct http_answer *answer)
+{
+	struct scene *scene = ctx;
+
+	assert_failure(answer, HTTP_FAILURE_GUARD);
+	scene->n_body_calls++;
+	http_client_start(scene->client, OPTIONS(.method = "GET", .url = "ftp://good.test/"),
+		on_refusal_again, scene);
+}
+
+static void TEST(calls_that_fail_at_once_leave_room_for_the_rest)
+{
+	struct scene *scene = *state;
+
+	http_client_start(scene->client, OPTIONS(.method = "GET", .url = "ftp://good.test/"),
+		on_refusal_again, scene);
+	assert_failure(call(scene, GET), HTTP_FAILURE_NONE);
+	assert_true(scene->n_body_calls > 1);
+}
+
 static void TEST(a_client_is_freed_with_calls_in_flight)
 {
 	struct scene *scene = *state;
@@ -352,6 +372,7 @@ int main(void)
 		WITH_SCENE(a_cancelled_call_says_nothing),
 		WITH_SCENE(a_call_may_be_cancelled_while_its_body_comes),
 		WITH_SCENE(a_callback_may_cancel_its_call_and_start_another),
+		WITH_SCENE(calls_that_fail_at_once_leave_room_for_the_rest),
 		WITH_SCENE(a_client_is_freed_with_calls_in_flight),
 		WITH_SCENE(our_own_server_is_understood),
 	};
