@@ -26,51 +26,56 @@ __attribute__((constructor)) static void json_use_mem(void)
 	json_set_alloc_funcs(mem_alloc, mem_free);
 }
 
-struct place {
-	int line;
-	int column;
-};
-
-/* jansson's own limit is 2048. True when the text nests no deeper than JSON_MAX_DEPTH; else where
- * it does. */
-static bool depth_fits(struct strview text, struct place *ret_place)
+/* jansson's own limit is 2048. Where the text nests deeper than JSON_MAX_DEPTH; its length when it
+ * does not. */
+static size_t find_too_deep(struct strview text)
 {
 	int depth = 0;
 	bool in_string = false;
-	struct place place = {1, 0};
 	for (size_t i = 0; i < text.len; i++) {
 		char c = text.ptr[i];
-		place.column++;
-		if (c == '\n')
-			place = (struct place){place.line + 1, 0};
-		else if (in_string && c == '\\')
+		if (in_string && c == '\\')
 			i++; /* what is escaped cannot end the string */
 		else if (c == '"')
 			in_string = !in_string;
-		else if (!in_string && (c == '[' || c == '{'))
-			depth++;
-		else if (!in_string && (c == ']' || c == '}'))
+		else if (in_string)
+			continue;
+		else if ((c == '[' || c == '{') && ++depth > JSON_MAX_DEPTH)
+			return i;
+		else if (c == ']' || c == '}')
 			depth--;
-		if (depth > JSON_MAX_DEPTH) {
-			*ret_place = place;
-			return false;
+	}
+	return text.len;
+}
+
+static int err_set_too_deep(struct err *err, struct strview text, size_t at)
+{
+	int line = 1;
+	int column = 1;
+	for (size_t i = 0; i < at; i++) {
+		bool is_tail = ((unsigned char)text.ptr[i] & 0xc0) == 0x80;
+		if (text.ptr[i] == '\n') {
+			line++;
+			column = 1;
+		} else if (!is_tail) {
+			column++;
 		}
 	}
-	return true;
+	return err_set(err, "line %d column %d: nested deeper than %d levels", line, column,
+		JSON_MAX_DEPTH);
 }
 
 struct json *json_parse(struct strview text, struct err *err)
 {
-	struct place place;
 	json_error_t error;
 
 	if (text.len == 0) {
 		err_set(err, "line 1 column 1: no JSON, the text is empty");
 		return NULL;
 	}
-	if (!depth_fits(text, &place)) {
-		err_set(err, "line %d column %d: nested deeper than %d levels", place.line,
-			place.column, JSON_MAX_DEPTH);
+	size_t too_deep_at = find_too_deep(text);
+	if (too_deep_at < text.len) {
+		err_set_too_deep(err, text, too_deep_at);
 		return NULL;
 	}
 	json_t *value =

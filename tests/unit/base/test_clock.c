@@ -1,6 +1,7 @@
 /* clock: the two clocks, and RFC 3339. */
 #include "tests/support/test.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -188,6 +189,24 @@ static void TEST(what_is_no_rfc_3339)
 	assert_int_equal(clock_parse(SV_NULL, &ms), -1);
 }
 
+static void TEST(months_have_their_days)
+{
+	static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	for (int month = 1; month <= 12; month++) {
+		for (int year = 2023; year <= 2024; year++) {
+			int last = days[month - 1] + (month == 2 && year == 2024 ? 1 : 0);
+			for (int day = last; day <= last + 1; day++) {
+				char text[64];
+				int64_t ms;
+				(void)snprintf(text, sizeof(text), "%04d-%02d-%02dT00:00:00Z", year,
+					month, day);
+				assert_int_equal(
+					clock_parse(sv_from(text), &ms), day == last ? 0 : -1);
+			}
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -199,6 +218,7 @@ int main(void)
 		cmocka_unit_test(random_times_come_back),
 		cmocka_unit_test(other_forms_that_are_rfc_3339),
 		cmocka_unit_test(what_is_no_rfc_3339),
+		cmocka_unit_test(months_have_their_days),
 	};
 	return cmocka_run_group_tests_name("clock", tests, NULL, NULL);
 }

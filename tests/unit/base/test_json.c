@@ -233,8 +233,20 @@ static void TEST(depth_has_a_bound)
 	nest(text, JSON_MAX_DEPTH + 1, "[", "]");
 	assert_null(json_parse(sv_from(text), &err));
 	assert_string_equal(err.text, "line 1 column 33: nested deeper than 32 levels");
+	nest(text, JSON_MAX_DEPTH + 1, "[\"a\", 1,\n", "]");
+	assert_null(json_parse(sv_from(text), &err));
+	assert_string_equal(err.text, "line 33 column 1: nested deeper than 32 levels");
+	nest(text, JSON_MAX_DEPTH, "[\"ab\", {}, 1,\n", "]");
+	assert_null(json_parse(sv_from(text), &err));
+	nest(text, JSON_MAX_DEPTH + 1, "{\"a]\": ", "}");
+	assert_null(json_parse(sv_from(text), &err));
+	assert_non_null(strstr(err.text, "nested deeper"));
 	nest(text, JSON_MAX_DEPTH, "[{\"a\":", "}]");
 	assert_null(json_parse(sv_from(text), &err));
+	(void)strcpy(text, "[\"é\\\"\", \n\"\\\\\", ");
+	nest(text + strlen(text), JSON_MAX_DEPTH, "[", "]");
+	assert_null(json_parse(sv_from(text), &err));
+	assert_string_equal(err.text, "line 2 column 38: nested deeper than 32 levels");
 	nest(text, 1500, "[", "]");
 	assert_null(json_parse(sv_from(text), &err));
 }
@@ -312,9 +324,11 @@ static void TEST(containers_own_what_is_put_in)
 	json_set_cstr(object, "gone", NULL);
 	json_set_time(object, "time", 1767225600000);
 	json_set_time(object, "never", -1);
+	json_set_time(object, "epoch", 0);
 	json_set_int(object, "n", 1);
 	json_set_int(object, "n", 2);
-	assert_int_equal(json_object_len(object), 12);
+	assert_int_equal(json_object_len(object), 13);
+	assert_sv(json_string(json_object_get(object, "epoch")), "1970-01-01T00:00:00.000Z");
 	assert_sv(json_string(json_object_get(object, "view")), "text");
 	assert_int_equal(json_type(json_object_get(object, "absent")), JSON_NULL);
 	assert_int_equal(json_type(json_object_get(object, "gone")), JSON_NULL);

@@ -15,6 +15,7 @@ static void assert_formats(const char *text, const char *plain, const char *cano
 	assert_non_null(value);
 	json_format(value, &out);
 	assert_string_equal(strbuf_cstr(&out), plain);
+	assert_int_equal(out.len, strlen(plain));
 	strbuf_reset(&out);
 	json_format_canonical(value, &out);
 	assert_string_equal(strbuf_cstr(&out), canonical);

@@ -94,6 +94,7 @@ static void TEST(values_are_quoted_when_they_must_be)
 		{"new\nline\r\tend", "\"new\\nline\\u000d\\u0009end\""},
 		{"\x1b[31m\x7f", "\"\\u001b[31m\\u007f\""},
 		{"grüße", "\"grüße\""},
+		{"\xc2\xa0", "\"\xc2\xa0\""},
 		{"\xc2\x9b"
 		 "31m",
 			"\"\\u009b31m\""},

@@ -71,6 +71,9 @@ static void TEST(wipe_overwrites)
 	mem_wipe(secret, sizeof(secret));
 	for (size_t i = 0; i < sizeof(secret); i++)
 		assert_int_equal(secret[i], 0);
+	char one = 'x';
+	mem_wipe(&one, 1);
+	assert_int_equal(one, 0);
 	mem_wipe(NULL, 0);
 }
 

@@ -53,6 +53,11 @@ static void TEST(below_stays_below_and_reaches_all)
 	for (size_t i = 0; i < array_len(seen); i++)
 		assert_in_range(seen[i], 700, 1300);
 	assert_int_equal(rng_below(1), 0);
+	/* Without rejection the lowest third would come in half of the draws. */
+	int lowest = 0;
+	for (int i = 0; i < 3000; i++)
+		lowest += rng_below(UINT64_C(3) << 62) < UINT64_C(1) << 62;
+	assert_in_range(lowest, 850, 1150);
 	uint64_t half = (UINT64_MAX >> 1) + 2;
 	for (int i = 0; i < 1000; i++) {
 		assert_true(rng_below(half) < half);

@@ -27,10 +27,11 @@ static void TEST(pieces_add_up)
 	strbuf_append_sv(&buf, SV_LIT("fg"));
 	strbuf_append_sv(&buf, SV_NULL);
 	strbuf_append(&buf, NULL, 0);
+	strbuf_append(&buf, "-", 1);
 	strbuf_printf(&buf, "%d%s", 12, "h");
 	strbuf_printf(&buf, "%s", "");
-	assert_string_equal(strbuf_cstr(&buf), "abcdefg12h");
-	assert_int_equal(buf.len, 10);
+	assert_string_equal(strbuf_cstr(&buf), "abcdefg-12h");
+	assert_int_equal(buf.len, 11);
 	strbuf_deinit(&buf);
 }
 
@@ -59,15 +60,17 @@ static void TEST(every_length_stays_terminated)
 
 static void TEST(formatting_grows_the_buffer_at_any_fill)
 {
-	for (size_t fill = 0; fill < 130; fill++) {
-		struct strbuf buf = STRBUF_INIT;
-		for (size_t i = 0; i < fill; i++)
-			strbuf_append_char(&buf, 'x');
-		strbuf_printf(&buf, "%0100d", 7);
-		assert_int_equal(buf.len, fill + 100);
-		assert_int_equal(buf.data[buf.len - 1], '7');
-		assert_int_equal(strlen(buf.data), buf.len);
-		strbuf_deinit(&buf);
+	for (size_t fill = 0; fill <= 66; fill++) {
+		for (int width = 1; width <= 66; width++) {
+			struct strbuf buf = STRBUF_INIT;
+			for (size_t i = 0; i < fill; i++)
+				strbuf_append_char(&buf, 'x');
+			strbuf_printf(&buf, "%0*d", width, 7);
+			assert_int_equal(buf.len, fill + (size_t)width);
+			assert_int_equal(buf.data[buf.len - 1], '7');
+			assert_int_equal(strlen(buf.data), buf.len);
+			strbuf_deinit(&buf);
+		}
 	}
 }
 
