@@ -1,10 +1,12 @@
 -- The contact that a phone number belongs to; an unknown number becomes a contact. Two callers that race get the same one: the
--- number's row decides, and who loses takes back the contact that it made.
+-- number's row decides, and who loses takes back the contact that it made. What is kept for a contact is committed before its
+-- erasure begins (the same lock as in accepting), or its number is found gone and it is a new contact.
 CREATE FUNCTION contact_of_number(p_tenant int, p_phone text) RETURNS int
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
 DECLARE
 	v_contact int;
 BEGIN
+	PERFORM pg_advisory_xact_lock_shared(3, 0);
 	LOOP
 		SELECT n.contact_id INTO v_contact FROM contact_numbers n WHERE n.tenant_id = p_tenant AND n.phone = p_phone;
 		IF FOUND THEN

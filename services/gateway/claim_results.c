@@ -140,7 +140,7 @@ void claim_answer_item(
 		break;
 	case CLAIM_ANSWER_NO_MEDIA:
 		media_hurry(claim->gateway->media);
-		claim_say(claim, item, OUTCOME_NOT_READY, NO_MEDIA_MS);
+		claim_say(claim, item, OUTCOME_NO_MEDIA, NO_MEDIA_MS);
 		break;
 	case CLAIM_ANSWER_ALONE:
 		log_warn("message_suspect", log_sv("message", item->node.key),

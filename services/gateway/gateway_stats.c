@@ -17,8 +17,9 @@ static void init_outcomes(struct gateway_stats *stats, struct metrics *metrics)
 		[OUTCOME_UNKNOWN] = "unknown",
 		[OUTCOME_REFUSED] = "refused",
 		[OUTCOME_NOT_READY] = "not_ready",
+		[OUTCOME_NO_MEDIA] = "no_media",
 	};
-	for (int kind = OUTCOME_SENT; kind <= OUTCOME_NOT_READY; kind++) {
+	for (int kind = OUTCOME_SENT; kind <= OUTCOME_NO_MEDIA; kind++) {
 		char labels[32];
 		(void)snprintf(labels, sizeof(labels), "kind=\"%s\"", names[kind]);
 		stats->outcomes[kind] = metrics_counter(

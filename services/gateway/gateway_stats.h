@@ -9,7 +9,7 @@ struct gateway_stats {
 	struct metric *claims;  /* statements */
 	struct metric *claimed; /* messages that they moved to sending */
 	struct metric *handed_over;
-	struct metric *outcomes[OUTCOME_NOT_READY + 1]; /* as told to senders, by kind */
+	struct metric *outcomes[OUTCOME_NO_MEDIA + 1]; /* as told to senders, by kind */
 	struct metric *receipts;
 	struct metric *receipts_unknown; /* no message has that id */
 	struct metric *late_answers;     /* of engines, about attempts that had ended here */
