@@ -75,10 +75,10 @@ static bool allows(const struct url_guard *guard, const struct ip_address *addre
 	       (guard->development && is_any_loopback(address));
 }
 
-bool url_guard_allows_address(const struct url_guard *guard, const struct sockaddr *sockaddr)
+bool url_guard_allows_address(const struct url_guard *guard, const struct sockaddr *address)
 {
-	struct ip_address address;
-	return ip_address_from_sockaddr(sockaddr, &address) == 0 && allows(guard, &address);
+	struct ip_address ip;
+	return ip_address_from_sockaddr(address, &ip) == 0 && allows(guard, &ip);
 }
 
 /* The parts of a URL that matter here. */
@@ -231,23 +231,23 @@ static bool is_localhost(struct strview host)
 	return host.len == len || host.ptr[host.len - len - 1] == '.';
 }
 
-int url_guard_check_url(const struct url_guard *guard, struct strview text, struct err *err)
+int url_guard_check_url(const struct url_guard *guard, struct strview url, struct err *err)
 {
-	struct url url;
+	struct url parts;
 	struct ip_address address;
 
-	if (check_characters(text, err) < 0 || parse_url(text, &url, err) < 0)
+	if (check_characters(url, err) < 0 || parse_url(url, &parts, err) < 0)
 		return -1;
-	int literal = parse_host(&url, &address, err);
+	int literal = parse_host(&parts, &address, err);
 	if (literal < 0)
 		return -1;
 	if (literal == 1 && !allows(guard, &address))
 		return err_set(err, "the URL's address is not a public one");
 	if (guard->development)
 		return 0;
-	if (literal == 0 && is_localhost(url.host))
+	if (literal == 0 && is_localhost(parts.host))
 		return err_set(err, "the URL's host is this machine");
-	if (!url.https && !(literal == 1 && is_allowed_by_operator(guard, &address)))
+	if (!parts.https && !(literal == 1 && is_allowed_by_operator(guard, &address)))
 		return err_set(err, "the URL must begin with https://");
 	return 0;
 }
