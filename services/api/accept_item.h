@@ -1,10 +1,15 @@
-/* A message on its way into the table; shared by the files of message_accept.h. */
+/* What the files of message_accept.h share: a message on its way into the table, and the queues and
+ * batches that it passes. */
 #ifndef WA_API_ACCEPT_ITEM_H
 #define WA_API_ACCEPT_ITEM_H
 
+#include "common/daemon/metrics.h"
+#include "common/io/loop.h"
+#include "common/io/pg_conn.h"
 #include "common/model/id.h"
 #include "services/api/api_call.h"
 #include "services/api/api_store_accept.h"
+#include "services/api/contact_cache.h"
 #include "services/api/message_request.h"
 
 /* Each state waits for one thing. */
@@ -47,5 +52,50 @@ void accept_queue_push(struct accept_queue *queue, struct accept_item *item);
 struct accept_item *accept_queue_pop(struct accept_queue *queue); /* NULL when empty */
 
 void accept_item_set_state(struct accept_item *item, enum accept_state state);
+
+#define ACCEPT_FLIGHTS 2 /* statements at once, each on a connection of its own */
+
+struct flight {
+	struct message_accept *accept;
+	struct pg_conn *conn;
+	int n_items; /* 0: none in flight */
+	struct accept_item *items[STORE_ACCEPT_MAX];
+};
+
+struct message_accept {
+	struct api *api;
+	int64_t timeout_ms;
+	struct loop_turn *turn;
+	struct loop_timer *expire_timer;
+	struct contact_cache *contacts;
+	struct accept_queue unresolved;
+	struct accept_queue ready;
+	int n_waiting; /* items not yet answered */
+	int64_t waiting_bytes;
+	int n_resolving;
+	struct accept_item *resolving[STORE_ACCEPT_MAX];
+	struct flight flights[ACCEPT_FLIGHTS];
+	struct metric *batches;
+	struct metric *accepted;
+	struct metric *explained;
+};
+
+/* --- message_accept.c --- */
+/* It is about to be answered: it waits no longer. */
+void accept_item_leave(struct accept_item *item);
+/* Answer that Postgres is away. */
+void accept_item_unavailable(struct accept_item *item);
+/* Contact and session are known: into the queue for the next batch. */
+void accept_item_make_ready(struct accept_item *item);
+/* Into the queue of those that must be looked up. */
+void accept_item_resolve_later(struct accept_item *item);
+
+/* --- accept_resolve.c --- */
+/* Look up those that wait for it, unless a question is in flight. */
+void accept_resolve_next(struct message_accept *accept);
+
+/* --- accept_flight.c --- */
+/* Start as many batches as are worth it. */
+void accept_flights_start(struct message_accept *accept);
 
 #endif

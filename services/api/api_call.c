@@ -9,6 +9,7 @@
 #include "common/model/permission.h"
 #include "services/api/api_reply.h"
 #include "services/api/auth.h"
+#include "services/api/body_reader.h"
 #include "services/api/idempotency.h"
 #include "services/api/list_page.h"
 #include "services/api/local_caller.h"
@@ -156,6 +157,20 @@ bool api_call_path_opaque(struct api_call *call, int param, const char *prefix, 
 	if (id_is(prefix, call->params[param]))
 		return true;
 	api_reply_not_found(call, what);
+	return false;
+}
+
+bool api_call_body_is_empty(struct api_call *call)
+{
+	struct body_reader reader;
+	struct field_errors errors;
+
+	field_errors_init(&errors, call->pool);
+	body_reader_init(&reader, call->body, "", call->pool, &errors);
+	body_reader_end(&reader);
+	if (errors.n == 0)
+		return true;
+	api_reply_invalid(call, &errors);
 	return false;
 }
 

@@ -70,6 +70,8 @@ bool api_call_path_id(
 /* The path parameter as an opaque id of this prefix; the same. */
 bool api_call_path_opaque(
 	struct api_call *call, int param, const char *prefix, const char *what) MUST_CHECK;
+/* For calls that take no fields. False: the body has some; it has been answered and is gone. */
+bool api_call_body_is_empty(struct api_call *call) MUST_CHECK;
 /* "operator" or the key's id, for the audit log. */
 const char *api_call_actor(const struct api_call *call);
 

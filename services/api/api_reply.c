@@ -14,7 +14,8 @@ static const char problem_type[] = "application/problem+json";
 
 static void reply_log(const struct api_call *call, int status, double duration_ms)
 {
-	enum log_level level = status >= 500 ? LOG_LEVEL_ERROR : LOG_LEVEL_DEBUG;
+	/* 503 is no fault of ours, and comes in thousands: request_stats.c sums them up. */
+	enum log_level level = status >= 500 && status != 503 ? LOG_LEVEL_ERROR : LOG_LEVEL_DEBUG;
 	log_at(level, "request_answer",
 		log_text("operation", call->route != NULL ? call->route->operation : "none"),
 		log_text("method", http_method_name(http_request_method(call->http))),

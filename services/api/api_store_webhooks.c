@@ -43,15 +43,17 @@ static const struct pg_stmt webhook_delete = {"api_webhook_delete",
 	"UPDATE webhooks SET active = false, deleted_at = now(), updated_at = now()"
 	" WHERE " WEBHOOK_IS};
 
+static const struct pg_stmt event_sequence = {"api_event_sequence", "SELECT nextval('event_seq')"};
+
 static const struct pg_stmt webhook_test = {"api_webhook_test",
 	"WITH w AS (SELECT id, tenant_id FROM webhooks WHERE " WEBHOOK_IS "), e AS ("
 	"INSERT INTO events (created_at, sequence, tenant_id, type, at)"
-	" SELECT clock_timestamp(), nextval('event_seq'), w.tenant_id, 11, clock_timestamp() FROM w"
-	" RETURNING created_at, sequence"
+	" SELECT clock_timestamp(), $3::int8, w.tenant_id, 11, clock_timestamp() FROM w"
+	" RETURNING created_at"
 	") INSERT INTO deliveries (created_at, webhook_id, sequence, tenant_id, partition, "
 	"event_type)"
-	" SELECT e.created_at, w.id, e.sequence, w.tenant_id, event_partition(NULL), 11 FROM e, w"
-	" RETURNING sequence, created_at, webhook_id"};
+	" SELECT e.created_at, w.id, $3::int8, w.tenant_id, event_partition(NULL), 11 FROM e, w"
+	" RETURNING created_at, webhook_id"};
 
 static const struct pg_stmt delivery_list = {"api_delivery_list",
 	"SELECT d.webhook_id, d.sequence, d.event_type, d.status, d.attempts, d.created_at,"
@@ -142,12 +144,17 @@ void store_webhook_delete(struct store_tx *tx, int32_t tenant_id, struct strview
 	store_tx_add(tx, &webhook_delete, webhook_params(tx->pool, tenant_id, public_id));
 }
 
-void store_webhook_test(struct api_store *store, int32_t tenant_id, struct strview public_id,
-	pg_done_fn fn, void *ctx)
+void store_event_sequence(struct api_store *store, pg_done_fn fn, void *ctx)
 {
-	struct pool *pool = pool_new();
-	store_run(store, &webhook_test, webhook_params(pool, tenant_id, public_id), fn, ctx);
-	pool_free(&pool);
+	store_run(store, &event_sequence, NULL, fn, ctx);
+}
+
+void store_webhook_test(
+	struct store_tx *tx, int32_t tenant_id, struct strview public_id, int64_t sequence)
+{
+	struct pg_params *params = webhook_params(tx->pool, tenant_id, public_id);
+	pg_param_int8(params, sequence);
+	store_tx_add(tx, &webhook_test, params);
 }
 
 struct store_webhook store_webhook_at(const struct pg_result *result, int row, struct pool *pool)

@@ -42,10 +42,12 @@ void store_webhook_change(struct store_tx *tx, const struct store_webhook *webho
 	const struct store_webhook_set *set);
 void store_webhook_delete(struct store_tx *tx, int32_t tenant_id, struct strview public_id);
 
+/* One row: the number of an event that is to be made. */
+void store_event_sequence(struct api_store *store, pg_done_fn fn, void *ctx);
 /* An event of type `test` that this endpoint alone is owed. One row, or none when there is no such
- * webhook: its sequence, created_at, and the webhook's inner id. */
-void store_webhook_test(struct api_store *store, int32_t tenant_id, struct strview public_id,
-	pg_done_fn fn, void *ctx);
+   webhook: its created_at and the webhook's inner id. */
+void store_webhook_test(
+	struct store_tx *tx, int32_t tenant_id, struct strview public_id, int64_t sequence);
 
 /* Texts are copied into pool. */
 struct store_webhook store_webhook_at(const struct pg_result *result, int row, struct pool *pool);

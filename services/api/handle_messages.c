@@ -5,7 +5,6 @@
 #include "services/api/api_reply.h"
 #include "services/api/api_store_contacts.h"
 #include "services/api/api_store_messages.h"
-#include "services/api/body_reader.h"
 #include "services/api/handlers.h"
 #include "services/api/held.h"
 #include "services/api/list_reply.h"
@@ -118,17 +117,7 @@ static void on_cancel(void *ctx, const struct pg_result *result)
 
 void handle_message_cancel(struct api_call *call)
 {
-	struct body_reader reader;
-	struct field_errors errors;
-
-	if (!api_call_path_opaque(call, 0, "msg", "Message"))
-		return;
-	field_errors_init(&errors, call->pool);
-	body_reader_init(&reader, call->body, "", call->pool, &errors);
-	body_reader_end(&reader);
-	if (errors.n > 0)
-		api_reply_invalid(call, &errors);
-	else
+	if (api_call_path_opaque(call, 0, "msg", "Message") && api_call_body_is_empty(call))
 		store_message_cancel(
 			call->api->store, call->caller.tenant_id, call->params[0], on_cancel, call);
 }

@@ -3,7 +3,6 @@
 #include "services/api/api_reply.h"
 #include "services/api/api_store_audit.h"
 #include "services/api/api_store_set_aside.h"
-#include "services/api/body_reader.h"
 #include "services/api/handlers.h"
 #include "services/api/list_reply.h"
 
@@ -103,16 +102,6 @@ static void on_found(void *ctx, const struct pg_result *result)
 
 void handle_set_aside_retry(struct api_call *call)
 {
-	struct body_reader reader;
-	struct field_errors errors;
-
-	if (!api_call_path_opaque(call, 0, "sa", "Set-aside work"))
-		return;
-	field_errors_init(&errors, call->pool);
-	body_reader_init(&reader, call->body, "", call->pool, &errors);
-	body_reader_end(&reader);
-	if (errors.n > 0)
-		api_reply_invalid(call, &errors);
-	else
+	if (api_call_path_opaque(call, 0, "sa", "Set-aside work") && api_call_body_is_empty(call))
 		store_set_aside_get(call->api->store, call->params[0], on_found, call);
 }

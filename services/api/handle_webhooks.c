@@ -340,10 +340,11 @@ static void publish_test(struct api_call *call, const struct pg_result *result)
 {
 	char stream[STREAM_NAME_SIZE];
 	struct strbuf payload = STRBUF_INIT;
-	int64_t webhook_id = pg_int(result, 0, 2);
+	int64_t webhook_id = pg_int(result, 0, 1);
+	const int64_t *sequence = call->state;
 	struct event_entry entry = {
-		.sequence = pg_int(result, 0, 0),
-		.created_at = pg_time(result, 0, 1),
+		.sequence = *sequence,
+		.created_at = pg_time(result, 0, 0),
 		.tenant_id = call->caller.tenant_id,
 		.message_id = SV_LIT(""),
 		.type = EVENT_TEST,
@@ -356,37 +357,70 @@ static void publish_test(struct api_call *call, const struct pg_result *result)
 	strbuf_deinit(&payload);
 }
 
-static void on_tested(void *ctx, const struct pg_result *result)
+static struct json *test_view(int64_t sequence)
 {
-	struct api_call *call = ctx;
+	struct json *view = json_new_object();
 	char id[ID_SIZE];
+
+	id_of_event(sequence, id);
+	json_set_cstr(view, "event_id", id);
+	return view;
+}
+
+static void on_tested(struct api_call *call, const struct pg_result *result)
+{
+	const int64_t *sequence = call->state;
 
 	if (!api_call_pg_ok(call, result))
 		return;
-	if (pg_rows(result) == 0) {
+	if (pg_rows(result) == 0) { /* deleted a moment ago */
 		api_reply_not_found(call, "Webhook");
 		return;
 	}
 	publish_test(call, result);
-	id_of_event(pg_int(result, 0, 0), id);
-	struct json *view = json_new_object();
-	json_set_cstr(view, "event_id", id);
-	api_reply_value(call, 202, view);
+	api_reply_value(call, 202, test_view(*sequence));
+}
+
+static void on_test_sequence(void *ctx, const struct pg_result *result)
+{
+	struct api_call *call = ctx;
+	int64_t *sequence = pool_new_in(call->pool, int64_t);
+	struct strbuf text = STRBUF_INIT;
+	struct store_tx tx;
+
+	if (!api_call_pg_ok(call, result))
+		return;
+	*sequence = pg_int(result, 0, 0);
+	call->state = sequence;
+	store_tx_init(&tx, call->pool);
+	store_webhook_test(&tx, call->caller.tenant_id, call->params[0], *sequence);
+	struct json *view = test_view(*sequence);
+	json_format(view, &text);
+	json_free(&view);
+	struct idempotent_answer answer = {.status = 202, .body = strbuf_view(&text)};
+	idempotency_commit(call, &tx, &answer, on_tested);
+	strbuf_deinit(&text);
+}
+
+static void on_to_test(void *ctx, const struct pg_result *result)
+{
+	struct api_call *call = ctx;
+
+	if (!api_call_pg_ok(call, result))
+		return;
+	if (pg_rows(result) == 0)
+		api_reply_not_found(call, "Webhook");
+	else
+		store_event_sequence(call->api->store, on_test_sequence, call);
+}
+
+static void webhook_test(struct api_call *call)
+{
+	webhook_find(call, on_to_test);
 }
 
 void handle_webhook_test(struct api_call *call)
 {
-	struct body_reader reader;
-	struct field_errors errors;
-
-	if (!api_call_path_opaque(call, 0, "wh", "Webhook"))
-		return;
-	field_errors_init(&errors, call->pool);
-	body_reader_init(&reader, call->body, "", call->pool, &errors);
-	body_reader_end(&reader);
-	if (errors.n > 0)
-		api_reply_invalid(call, &errors);
-	else
-		store_webhook_test(
-			call->api->store, call->caller.tenant_id, call->params[0], on_tested, call);
+	if (api_call_body_is_empty(call))
+		idempotency_look_up(call, webhook_test);
 }

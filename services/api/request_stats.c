@@ -4,9 +4,12 @@
 #include <stdio.h>
 
 #include "common/base/check.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
 #include "common/base/mem.h"
 #include "services/api/routes.h"
 
+#define REFUSED_LOG_MS 1000
 #define STATUS_CLASSES 6 /* 5 is 5xx; 0 is not used */
 
 struct request_stats {
@@ -14,6 +17,8 @@ struct request_stats {
 	struct metric *duration;
 	/* By route and class, made at first use; the last row is for what fitted no route. */
 	struct metric *counts[ROUTES_MAX + 1][STATUS_CLASSES];
+	int64_t refused;        /* 503 since the last line about them */
+	int64_t refused_log_ms; /* monotonic */
 };
 
 struct request_stats *request_stats_new(struct metrics *metrics)
@@ -29,6 +34,20 @@ void request_stats_free(struct request_stats **stats)
 {
 	mem_free(*stats);
 	*stats = NULL;
+}
+
+/* An overload or an outage refuses thousands a second: one line a second tells of them. */
+static void note_refused(struct request_stats *stats, const struct route *route)
+{
+	int64_t now_ms = clock_mono_ms();
+
+	stats->refused++;
+	if (stats->refused_log_ms != 0 && now_ms - stats->refused_log_ms < REFUSED_LOG_MS)
+		return;
+	log_warn("requests_refused", log_int("count", stats->refused), log_int("status", 503),
+		log_text("last_operation", route != NULL ? route->operation : "none"));
+	stats->refused = 0;
+	stats->refused_log_ms = now_ms;
 }
 
 void request_stats_note(
@@ -48,4 +67,6 @@ void request_stats_note(
 	}
 	metric_add(*count, 1);
 	metric_observe_ms(stats->duration, duration_ms);
+	if (status == 503)
+		note_refused(stats, route);
 }
