@@ -99,6 +99,8 @@ struct delivery {
 	uint64_t claim; /* number of the claim it was last taken out under: results of an older one
 			   do not concern it */
 	struct strbuf body; /* PREPARED and SENDING */
+	int event_type;     /* PREPARED and SENDING: of its event */
+	char *fault;        /* owned; PREPARED: why it cannot be sent at all; else NULL */
 	void *call;         /* SENDING: delivery_send's */
 };
 TAILQ_HEAD(delivery_list, delivery);

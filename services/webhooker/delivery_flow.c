@@ -2,6 +2,7 @@
  */
 #include "common/base/attr.h"
 #include "common/base/check.h"
+#include "common/base/mem.h"
 #include "services/webhooker/delivery_queue_internal.h"
 
 /* What goes on holding its lane is looked at again after this. */
@@ -143,6 +144,8 @@ void queue_wait_again(struct delivery_queue *queue, struct delivery *delivery, i
 	delivery->lane->n_busy -= delivery_lane_is_busy_with(delivery);
 	queue->n_busy[delivery->partition]--;
 	strbuf_deinit(&delivery->body);
+	mem_free(delivery->fault);
+	delivery->fault = NULL;
 	delivery_set_state(delivery, DELIVERY_WAITING);
 	if (delivery->is_loose)
 		queue_schedule(queue, delivery, now_ms);

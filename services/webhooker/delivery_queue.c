@@ -211,6 +211,7 @@ void delivery_queue_remove(struct delivery_queue *queue, struct delivery *delive
 		delivery->outlet->idle_since_ms = now_ms;
 	queue_want_refill(queue, delivery->shard);
 	strbuf_deinit(&delivery->body);
+	mem_free(delivery->fault);
 	mem_free(delivery);
 	lane_release(queue, lane, now_ms);
 }
