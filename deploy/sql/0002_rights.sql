@@ -28,7 +28,7 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA sandbox TO api;
 
 GRANT SELECT, UPDATE ON messages TO sender;
 GRANT SELECT ON sessions, tenants, leases TO sender;
-GRANT UPDATE ON leases TO sender; -- only to lock rows FOR SHARE
+GRANT UPDATE ON leases TO sender; -- only to lock rows FOR KEY SHARE
 GRANT SELECT, INSERT ON set_aside TO sender;
 GRANT USAGE ON SEQUENCE queue_seq TO sender;
 

@@ -74,8 +74,8 @@ void dispatch_stop(struct dispatch *dispatch)
 	dispatch->is_stopped = true;
 }
 
-void dispatch_on_held(void *ctx, const struct conversation *conversation, enum held_reason reason,
-	int64_t until_ms)
+void dispatch_on_held(
+	void *ctx, struct conversation *conversation, enum held_reason reason, int64_t until_ms)
 {
 	struct dispatch *dispatch = ctx;
 	const struct queued_message *first = conversation_first(conversation);
@@ -83,6 +83,7 @@ void dispatch_on_held(void *ctx, const struct conversation *conversation, enum h
 		return;
 	}
 	held_note_set(dispatch->parts.redis, first->id, reason, until_ms - clock_mono_ms());
+	conversation_told(conversation);
 }
 
 /* It was allowed, or needs nobody's leave. */

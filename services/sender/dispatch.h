@@ -29,7 +29,7 @@ void dispatch_free(struct dispatch **dispatch); /* before the queue: it unpins *
 void dispatch_request(struct dispatch *dispatch);
 void dispatch_stop(struct dispatch *dispatch); /* dispatch nothing more */
 /* For the queue: a message waits; note it for the api's callers. */
-void dispatch_on_held(void *dispatch, const struct conversation *conversation,
-	enum held_reason reason, int64_t until_ms);
+void dispatch_on_held(void *dispatch, struct conversation *conversation, enum held_reason reason,
+	int64_t until_ms);
 
 #endif

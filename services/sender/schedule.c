@@ -17,9 +17,10 @@ struct schedule_watch {
 	loop_fn on_change;
 	void *ctx;
 	struct strbuf payload;
-	int n_busy;    /* statements under way */
-	bool was_full; /* there is more to do at once */
-	bool has_failed;
+	int n_busy;       /* statements under way */
+	bool was_full;    /* there is more to do at once */
+	bool has_failed;  /* in this round */
+	bool was_failing; /* in the last one: said already */
 	bool is_stopped;
 };
 
@@ -82,11 +83,11 @@ static void on_next_due(void *ctx, enum pg_status status, const struct err *err,
 static void end_one(struct schedule_watch *watch, const char *what, enum pg_status status,
 	const struct err *err)
 {
-	if (status != PG_OK && !watch->has_failed) {
+	if (status != PG_OK && !watch->has_failed && !watch->was_failing) {
 		log_warn("schedule_round", log_text("what", what),
 			log_text("status", pg_status_name(status)), log_err(err));
 	}
-	watch->has_failed = status != PG_OK;
+	watch->has_failed = watch->has_failed || status != PG_OK;
 	if (--watch->n_busy > 0) {
 		return;
 	}
@@ -186,6 +187,7 @@ static void begin_round(void *ctx)
 		return;
 	}
 	watch->was_full = false;
+	watch->was_failing = watch->has_failed;
 	watch->has_failed = false;
 	watch->n_busy = 2;
 	sender_store_queue_due(parts->store, &ownership, MAX_ROWS_CHANGED, on_due, watch);

@@ -32,7 +32,7 @@ struct send_queue_options {
 	int64_t tell_after_ms;        /* what waits in a lane for so long is told to be held */
 	/* A conversation's first message waits for a limit or for its session, until about
 	   until_ms. */
-	void (*on_held)(void *ctx, const struct conversation *conversation, enum held_reason reason,
+	void (*on_held)(void *ctx, struct conversation *conversation, enum held_reason reason,
 		int64_t until_ms);
 	void *ctx;
 };

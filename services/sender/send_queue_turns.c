@@ -165,18 +165,18 @@ bool conversation_untell(struct conversation *conversation)
 	return was_told;
 }
 
-/* It stands in its lane for a while: say why, and look again when that should be over. */
+/* It stands in its lane for a while: say why, and look again when that should be over. With many in
+   the lane each is looked at more rarely, so that all of them together stay cheap. */
 static void on_ready_timer(struct send_queue *queue, struct conversation *c, int64_t now_ms)
 {
 	int64_t until_ms = 0;
 	enum held_reason reason = lane_why(c->lane, c, now_ms, &until_ms);
-	/* With many in the lane each is looked at more rarely, so that all of them together stay
-	   cheap. */
-	int64_t again_ms =
-		TELL_AGAIN_MIN_MS > c->lane->n_ready ? TELL_AGAIN_MIN_MS : c->lane->n_ready;
+	bool is_paced = reason != HELD_NOT && reason != HELD_SESSION_NOT_READY;
+	int64_t least_ms = is_paced ? TELL_AGAIN_MIN_MS / 10 + c->lane->n_ready / 10
+				    : TELL_AGAIN_MIN_MS + c->lane->n_ready;
+	int64_t again_ms = until_ms - now_ms > least_ms ? until_ms - now_ms : least_ms;
 	if (reason != HELD_NOT) {
-		tell_held(queue, c, reason, until_ms, now_ms);
-		again_ms = until_ms - now_ms > again_ms ? until_ms - now_ms : again_ms;
+		tell_held(queue, c, reason, is_paced ? until_ms : now_ms + again_ms, now_ms);
 	}
 	timer_heap_set(&queue->conversation_timers, &c->timer, now_ms + again_ms);
 }

@@ -305,6 +305,8 @@ static void *sender_start(struct daemon *daemon, struct err *err)
 	sender->health_postgres = health_part_new(health, "postgres");
 	sender->health_redis = health_part_new(health, "redis");
 	sender->health_leases = health_part_new(health, "leases");
+	(void)err_set(&sender->postgres_err, "not connected yet");
+	(void)err_set(&sender->redis_err, "not connected yet");
 	if (build_connections(sender, err) < 0) {
 		sender_stop(sender);
 		return NULL;

@@ -6,9 +6,8 @@
 #include "services/sender/sender_store_internal.h"
 
 /*
- * The partitions that are still ours, their leases locked until commit so that no other takes them
- * meanwhile. Leases that are just being renewed are skipped (their turn comes in the next round):
- * waiting for them could deadlock with lease_tick(). $1 ids, $2 epochs, $3 owner.
+ * The partitions that are still ours, their leases locked until commit: a take-over (FOR UPDATE)
+ * waits, renewals pass. $1 ids, $2 epochs, $3 owner.
  */
 #define WITH_MINE                                                                                  \
 	"WITH mine AS MATERIALIZED ("                                                              \

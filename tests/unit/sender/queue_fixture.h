@@ -19,8 +19,8 @@ struct fixture {
 	char held_phone[PHONE_SIZE];
 };
 
-static void on_held(void *ctx, const struct conversation *conversation, enum held_reason reason,
-	int64_t until_ms)
+static void on_held(
+	void *ctx, struct conversation *conversation, enum held_reason reason, int64_t until_ms)
 {
 	struct fixture *f = ctx;
 	f->n_held++;
