@@ -77,7 +77,7 @@ int pid_file_write(const char *path, pid_t pid)
 
 static _Noreturn void child_fail(const char *what)
 {
-	fprintf(stderr, "level=error ident=supervisor at=process_exec what=%s error=\"%s\"\n", what,
+	fprintf(stderr, "level=error svc=supervisor at=process_exec what=%s error=\"%s\"\n", what,
 		strerror(errno));
 	_exit(127);
 }
@@ -148,7 +148,7 @@ void process_start(struct process *process, int64_t now_ms)
 
 	if (pid < 0) {
 		fprintf(stderr,
-			"level=error ident=supervisor at=process_start name=%s error=\"%s\"\n",
+			"level=error svc=supervisor at=process_start name=%s error=\"%s\"\n",
 			process->spec->name, strerror(errno));
 		process->due_ms = now_ms + PAUSE_FIRST_MS;
 		return;
@@ -160,7 +160,7 @@ void process_start(struct process *process, int64_t now_ms)
 	process->started_ms = now_ms;
 	if (pid_file_write(process->spec->pid_path, pid) < 0)
 		fprintf(stderr,
-			"level=error ident=supervisor at=pid_file_write name=%s error=\"%s\"\n",
+			"level=error svc=supervisor at=pid_file_write name=%s error=\"%s\"\n",
 			process->spec->name, strerror(errno));
 }
 
@@ -242,7 +242,7 @@ void log_rotate(const char *path)
 	from = open(path, O_RDWR | O_CLOEXEC);
 	to = open(old_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
 	if (from >= 0 && to >= 0 && log_copy(from, to) && ftruncate(from, 0) < 0)
-		fprintf(stderr, "level=error ident=supervisor at=log_rotate error=\"%s\"\n",
+		fprintf(stderr, "level=error svc=supervisor at=log_rotate error=\"%s\"\n",
 			strerror(errno));
 	if (from >= 0)
 		close(from);

@@ -69,7 +69,7 @@ static FILE *log_begin(const char *level, const char *at)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", gmtime_r(&now.tv_sec, &utc));
-	fprintf(stderr, "ts=%s.%03ldZ level=%s ident=supervisor at=%s", text, now.tv_nsec / 1000000,
+	fprintf(stderr, "ts=%s.%03ldZ level=%s svc=supervisor at=%s", text, now.tv_nsec / 1000000,
 		level, at);
 	return stderr;
 }
@@ -133,7 +133,7 @@ static void on_process_end(struct process *process, int status)
 {
 	int64_t now = now_ms();
 	bool expected = process->state == PROCESS_STATE_STOPPING;
-	FILE *log = log_begin(expected ? "info" : "warning", "process_end");
+	FILE *log = log_begin(expected ? "info" : "warn", "process_end");
 
 	fprintf(log, " name=%s pid=%ld lived_ms=%lld", process->spec->name, (long)process->pid,
 		(long long)(now - process->started_ms));
@@ -224,7 +224,7 @@ static void kill_overdue(struct supervisor *self)
 
 		if (process->state != PROCESS_STATE_STOPPING || process->due_ms > now)
 			continue;
-		fprintf(log_begin("warning", "process_kill"), " name=%s pid=%ld\n",
+		fprintf(log_begin("warn", "process_kill"), " name=%s pid=%ld\n",
 			process->spec->name, (long)process->pid);
 		process_kill(process);
 		process->due_ms = now + TICK_MS;
