@@ -4,51 +4,47 @@
 #include "common/base/mem.h"
 #include "services/sender/sender_store_internal.h"
 
-/* A message as the queue wants to know it. Its columns are read by store_give_messages(). */
+/* A message as the queue wants to know it; read by store_give_messages(). Status 3 is `sending`. */
 #define MESSAGE_COLUMNS                                                                            \
 	"h.id, h.tenant_id, h.queue_seq, h.attempts, h.status = 3 AND NOT h.outcome_unknown, "     \
 	"greatest(0, extract(epoch FROM h.next_attempt_at - now()) * 1000)::int8 "
 
 /* A loose index scan over messages_open: each step is one probe for the next (session_id, phone),
-   however many messages a conversation has. Scheduled messages have no queue_seq and stand last. */
+   however many messages a conversation has. Scheduled messages have no queue_seq. */
 static const struct pg_stmt page_stmt = {"sender_page",
 	"WITH RECURSIVE c AS ("
 	" (SELECT m.session_id, m.phone, 1 AS place FROM messages m"
-	"  WHERE m.open AND m.partition = $1::int4 AND (m.session_id, m.phone) > ($2::int4, "
-	"$3::text)"
+	"  WHERE m.open AND m.partition = $1::int4"
+	"   AND (m.session_id, m.phone) > ($2::int4, $3::text)"
 	"  ORDER BY m.partition, m.session_id, m.phone LIMIT 1)"
 	" UNION ALL"
 	" SELECT n.session_id, n.phone, c.place + 1 FROM c CROSS JOIN LATERAL"
-	"  (SELECT m.session_id, m.phone FROM messages m"
-	"   WHERE m.open AND m.partition = $1::int4 AND (m.session_id, m.phone) > (c.session_id, "
-	"c.phone)"
+	"  (SELECT m.session_id, m.phone FROM messages m WHERE m.open AND m.partition = $1::int4"
+	"    AND (m.session_id, m.phone) > (c.session_id, c.phone)"
 	"   ORDER BY m.partition, m.session_id, m.phone LIMIT 1) n"
 	" WHERE c.place < $4::int4) "
 	"SELECT $1::int4, c.session_id, c.phone, " MESSAGE_COLUMNS "FROM c LEFT JOIN LATERAL"
-	" (SELECT m.* FROM messages m WHERE m.open AND m.partition = $1::int4 AND m.session_id = "
-	"c.session_id"
-	"  AND m.phone = c.phone AND m.queue_seq IS NOT NULL ORDER BY m.queue_seq LIMIT $5::int4) "
-	"h ON true "
+	" (SELECT m.* FROM messages m WHERE m.open AND m.partition = $1::int4"
+	"   AND m.session_id = c.session_id AND m.phone = c.phone AND m.queue_seq IS NOT NULL"
+	"  ORDER BY m.queue_seq LIMIT $5::int4) h ON true "
 	"ORDER BY c.place, h.queue_seq"};
 
 static const struct pg_stmt conversations_stmt = {"sender_conversations",
 	"SELECT c.partition, c.session_id, c.phone, " MESSAGE_COLUMNS
-	"FROM unnest($1::int4[], $2::int4[], $3::text[]) WITH ORDINALITY AS c(partition, "
-	"session_id, phone, place)"
-	" CROSS JOIN LATERAL"
-	" (SELECT m.* FROM messages m WHERE m.open AND m.partition = c.partition AND m.session_id "
-	"= c.session_id"
-	"  AND m.phone = c.phone COLLATE \"C\" AND m.queue_seq IS NOT NULL ORDER BY m.queue_seq "
-	"LIMIT $4::int4) h "
+	"FROM unnest($1::int4[], $2::int4[], $3::text[])"
+	" WITH ORDINALITY AS c(partition, session_id, phone, place)"
+	" CROSS JOIN LATERAL (SELECT m.* FROM messages m WHERE m.open AND m.partition = c.partition"
+	"   AND m.session_id = c.session_id AND m.phone = c.phone COLLATE \"C\""
+	"   AND m.queue_seq IS NOT NULL"
+	"  ORDER BY m.queue_seq LIMIT $4::int4) h "
 	"ORDER BY c.place, h.queue_seq"};
 
 static const struct pg_stmt limits_stmt = {"sender_limits",
 	"SELECT true, s.id, s.engine = 'sandbox', s.state = 'connected',"
-	" EXISTS (SELECT 1 FROM leases l WHERE l.kind = 'session' AND l.id = s.id AND l.expires_at "
-	"> now()),"
-	" coalesce(s.rate_per_min, -1), coalesce(s.burst, -1), coalesce(s.recipient_interval_ms, "
-	"-1),"
-	" coalesce(s.recipient_burst, -1) "
+	" EXISTS (SELECT 1 FROM leases l"
+	"  WHERE l.kind = 'session' AND l.id = s.id AND l.expires_at > now()),"
+	" coalesce(s.rate_per_min, -1), coalesce(s.burst, -1),"
+	" coalesce(s.recipient_interval_ms, -1), coalesce(s.recipient_burst, -1) "
 	"FROM sessions s WHERE s.id = ANY($1::int4[]) AND s.deleted_at IS NULL "
 	"UNION ALL "
 	"SELECT false, t.id, false, false, false, coalesce(t.rate_per_min, -1), -1, -1, -1 "

@@ -10,58 +10,54 @@
  * waits, renewals pass. $1 ids, $2 epochs, $3 owner.
  */
 #define WITH_MINE                                                                                  \
-	"WITH mine AS MATERIALIZED ("                                                              \
-	" SELECT l.id FROM leases l JOIN unnest($1::int4[], $2::int8[]) AS o(id, epoch) ON l.id "  \
-	"= o.id AND l.epoch = o.epoch"                                                             \
-	" WHERE l.kind = 'partition' AND l.owner = $3::text AND l.expires_at > now() FOR SHARE "   \
-	"OF l SKIP LOCKED), "
+	"WITH mine AS MATERIALIZED (SELECT l.id FROM leases l"                                     \
+	" JOIN unnest($1::int4[], $2::int8[]) AS o(id, epoch)"                                     \
+	"  ON l.id = o.id AND l.epoch = o.epoch"                                                   \
+	" WHERE l.kind = 'partition' AND l.owner = $3::text AND l.expires_at > now()"              \
+	" ORDER BY l.id FOR KEY SHARE OF l), "
 
-/* Message rows that somebody else has locked (a cancel) are skipped as well, for the next round. */
+/* Message rows that somebody else has locked (a cancel) are left for the next round. Statuses: 1
+   scheduled, 2 queued, 9 expired. $4 how many. */
 static const struct pg_stmt queue_due_stmt = {"sender_queue_due", WITH_MINE
-	"due AS MATERIALIZED ("
-	" SELECT m.id, m.due_at FROM messages m WHERE m.due_at <= now() AND m.partition IN (SELECT "
-	"id FROM mine)"
+	"due AS MATERIALIZED (SELECT m.id, m.due_at FROM messages m"
+	" WHERE m.due_at <= now() AND m.partition IN (SELECT id FROM mine)"
 	" ORDER BY m.due_at, m.id LIMIT $4::int4 FOR UPDATE SKIP LOCKED), "
-	"numbered AS MATERIALIZED ("
-	" SELECT d.id, nextval('queue_seq') AS seq FROM (SELECT id FROM due ORDER BY due_at, id) "
-	"d) "
+	"numbered AS MATERIALIZED (SELECT d.id, nextval('queue_seq') AS seq"
+	" FROM (SELECT id FROM due ORDER BY due_at, id) d) "
 	"UPDATE messages h SET status = 2, queue_seq = n.seq, queued_at = now(), due_at = NULL "
 	"FROM numbered n WHERE h.id = n.id AND h.status = 1 "
-	"RETURNING h.partition::int4, h.session_id, h.phone, h.id, h.tenant_id, h.queue_seq, "
-	"h.attempts, false, 0::int8"};
+	"RETURNING h.partition::int4, h.session_id, h.phone, h.id, h.tenant_id, h.queue_seq,"
+	" h.attempts, false, 0::int8"};
 
 static const struct pg_stmt next_due_stmt = {"sender_next_due",
 	"SELECT (extract(epoch FROM least("
 	" (SELECT min(due_at) FROM messages WHERE due_at > now()),"
-	" (SELECT min(valid_until) FROM messages WHERE open AND valid_until > now())) - now()) * "
-	"1000)::int8"};
+	" (SELECT min(valid_until) FROM messages WHERE open AND valid_until > now())) - now())"
+	" * 1000)::int8"};
 
 /* `sending` is never expired: the message may have gone out. $4 how many, $5 event type, $6 error,
    $7 error code. */
 static const struct pg_stmt expire_stmt = {"sender_expire", WITH_MINE
-	"late AS MATERIALIZED ("
-	" SELECT m.id FROM messages m WHERE m.open AND m.valid_until <= now() AND m.status IN (1, "
-	"2)"
-	" AND m.partition IN (SELECT id FROM mine) ORDER BY m.id LIMIT $4::int4 FOR UPDATE SKIP "
-	"LOCKED), "
-	"expired AS ("
-	" UPDATE messages m SET status = 9, open = false, due_at = NULL, next_attempt_at = NULL, "
-	"media_wanted = false,"
-	"  expired_at = now(), error = $6::text, error_code = $7::text"
+	"late AS MATERIALIZED (SELECT m.id FROM messages m"
+	" WHERE m.open AND m.valid_until <= now() AND m.status IN (1, 2)"
+	"  AND m.partition IN (SELECT id FROM mine)"
+	" ORDER BY m.id LIMIT $4::int4 FOR UPDATE SKIP LOCKED), "
+	"expired AS (UPDATE messages m SET status = 9, open = false, due_at = NULL,"
+	"  next_attempt_at = NULL, media_wanted = false, expired_at = now(),"
+	"  error = $6::text, error_code = $7::text"
 	" FROM late WHERE m.id = late.id AND m.open AND m.status IN (1, 2)"
-	" RETURNING m.id, m.partition, m.session_id, m.phone, m.tenant_id, m.contact_id, "
-	"m.queue_seq, m.expired_at), "
-	"placed AS MATERIALIZED ("
-	" SELECT e.*, row_number() OVER (ORDER BY e.queue_seq, e.id) AS ord FROM expired e), "
-	"emitted AS MATERIALIZED ("
-	" SELECT x.* FROM (SELECT"
-	"   array_agg(tenant_id ORDER BY ord) AS tenants, array_agg(contact_id ORDER BY ord) AS "
-	"contacts,"
+	" RETURNING m.id, m.partition, m.session_id, m.phone, m.tenant_id, m.contact_id,"
+	"  m.queue_seq, m.expired_at), "
+	"placed AS MATERIALIZED (SELECT e.*, row_number() OVER (ORDER BY e.queue_seq, e.id) AS ord"
+	" FROM expired e), "
+	"emitted AS MATERIALIZED (SELECT x.* FROM (SELECT"
+	"   array_agg(tenant_id ORDER BY ord) AS tenants,"
+	"   array_agg(contact_id ORDER BY ord) AS contacts,"
 	"   array_agg(id ORDER BY ord) AS ids, array_agg($5::int2 ORDER BY ord) AS types,"
 	"   array_agg(expired_at ORDER BY ord) AS times,"
-	"   array_agg(json_build_object('error', $6::text, 'error_code', $7::text)::text ORDER BY "
-	"ord) AS data"
-	"  FROM placed) a, emit_events(a.tenants, a.contacts, a.ids, a.types, a.times, a.data) x) "
+	"   array_agg(json_build_object('error', $6::text, 'error_code', $7::text)::text"
+	"    ORDER BY ord) AS data FROM placed) a,"
+	" emit_events(a.tenants, a.contacts, a.ids, a.types, a.times, a.data) x) "
 	"SELECT p.partition::int4, p.session_id, p.phone, p.id, p.tenant_id, p.contact_id,"
 	" x.ret_sequence, x.ret_created_at, x.ret_webhook_id "
 	"FROM placed p LEFT JOIN emitted x ON x.ret_ord = p.ord ORDER BY p.ord, x.ret_webhook_id"};
