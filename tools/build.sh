@@ -22,7 +22,7 @@ build_all() {
       }
     fi
     ninja -C "$BUILD_DIR" -j "$(nproc)" >"$BUILD_DIR/build.out" 2>&1 || {
-      grep -v '^\[[0-9]*/[0-9]*\]' "$BUILD_DIR/build.out" | tail -n 60 >&2
+      awk '/^FAILED:|ERROR:/ { shown = 1 } shown && ++lines <= 60' "$BUILD_DIR/build.out" >&2
       exit 1
     }
   ) 8>"$BUILD_DIR/lock" || die "the build failed (above)"

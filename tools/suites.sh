@@ -136,11 +136,13 @@ on_test_exit() {
 # What the tests find in their environment, and what makes their stacks end with this process.
 test_environment() {
   TEST_DIR=$(mktemp -d "${TMPDIR:-/tmp}/wa-test-XXXXXXXX")
-  chmod 711 "$TEST_DIR" # Postgres's own user has to get through when we are root
+  mkdir "$TEST_DIR/tmp"
+  chmod 711 "$TEST_DIR" "$TEST_DIR/tmp" # Postgres's own user has to get through when we are root
   trap on_test_exit EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
   unset "${!WA_@}"
+  export TMPDIR=$TEST_DIR/tmp # what a test leaves there goes with the rest
   export WA_TEST_DIR=$TEST_DIR WA_TEST_OWNER=$$ WA_TEST_RUN=$ROOT/run WA_BUILD_DIR=$BUILD_DIR
 }
 
