@@ -14,8 +14,8 @@
 #include "services/gateway/progress.h"
 #include "services/gateway/session_set.h"
 
-#define NOT_READY_MS 2000 /* until a dispatch is worth another try while its session cannot send   \
-			   */
+/* Until a dispatch is worth another try while its session cannot send. */
+#define NOT_READY_MS     2000
 #define EXPLAIN_TRIES    5
 #define TRIAL_TIMEOUT_MS 30000 /* of a trial that nobody ended */
 

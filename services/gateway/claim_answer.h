@@ -30,8 +30,7 @@ enum claim_answer {
 	CLAIM_ANSWER_REFUSED,       /* the sender should read the conversation again */
 	CLAIM_ANSWER_NO_MEDIA,      /* fetch it now, and have it asked again soon */
 	CLAIM_ANSWER_ALONE,         /* two gateways died with it in flight: claim it alone */
-	CLAIM_ANSWER_CLOSE_EXPIRED, /* its outcome is unknown and it may not be sent again:
-				       valid_until has passed */
+	CLAIM_ANSWER_CLOSE_EXPIRED, /* its outcome is unknown, and valid_until has passed */
 	CLAIM_ANSWER_CLOSE_SPENT,   /* the same: its attempts are spent */
 	CLAIM_ANSWER_SET_ASIDE,     /* two more died with nothing else in flight */
 };

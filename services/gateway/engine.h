@@ -116,8 +116,7 @@ struct engine_host { /* borrowed, lives as long as the process */
 };
 
 enum engine_close {
-	ENGINE_CLOSE_RELEASED, /* another process may open the session next: leave quietly, stay
-				  logged in */
+	ENGINE_CLOSE_RELEASED, /* another process may open it next: stay logged in */
 	ENGINE_CLOSE_DELETED,  /* the session is gone for good: log out */
 };
 

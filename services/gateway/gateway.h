@@ -9,11 +9,11 @@
 #include "common/io/redis_conn.h"
 #include "services/gateway/gateway_stats.h"
 
-#define GATEWAY_RETRY_MS      250  /* before a statement that failed is tried again */
-#define GATEWAY_MAX_IN_FLIGHT 4096 /* attempts with the engines; claims wait while there are more  \
-				    */
-#define GATEWAY_MAX_FACTS                                                                          \
-	20000 /* that wait for Postgres; nothing is claimed while there are more */
+#define GATEWAY_RETRY_MS 250 /* before a statement that failed is tried again */
+/* Attempts with the engines; claims wait while there are more. */
+#define GATEWAY_MAX_IN_FLIGHT 4096
+/* Receipts that wait for Postgres; nothing is claimed while there are more. */
+#define GATEWAY_MAX_FACTS 20000
 
 struct gateway {
 	struct daemon *daemon;
@@ -24,8 +24,7 @@ struct gateway {
 	/* Connections, each with its own order of statements, so that no lane waits for another. */
 	struct pg_conn *lease_conn;
 	struct pg_conn *claim_conn;
-	struct pg_conn *progress_conn; /* receipts and attempts' ends, in the order in which they
-					  became known */
+	struct pg_conn *progress_conn; /* receipts and attempts' ends */
 	struct pg_conn *session_conn;  /* sessions' rows, incoming messages, media */
 	struct redis_conn *redis;
 	struct stream_writer *writer;

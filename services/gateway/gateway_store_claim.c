@@ -3,22 +3,26 @@
 
 #include "services/gateway/gateway_store.h"
 
+/* SQL keeps its own lines. */
+/* clang-format off */
+
 #define ENTRIES                                                                                    \
 	"WITH entry AS MATERIALIZED ("                                                             \
-	" SELECT u.id, u.attempt, u.partition, u.partition_epoch, u.session_id, u.session_epoch, " \
-	"u.place"                                                                                  \
-	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::int8[], $5::int4[], $6::int8[]) "    \
-	"WITH ORDINALITY"                                                                          \
-	" AS u(id, attempt, partition, partition_epoch, session_id, session_epoch, place))"
+	" SELECT u.id, u.attempt, u.partition, u.partition_epoch, u.session_id,"                   \
+	" u.session_epoch, u.place"                                                                \
+	" FROM unnest($1::text[], $2::int4[], $3::int4[], $4::int8[], $5::int4[],"                 \
+	" $6::int8[]) WITH ORDINALITY AS u(id, attempt, partition, partition_epoch,"               \
+	" session_id, session_epoch, place))"
 
 #define CLAIMED_COLUMNS                                                                            \
-	" m.id, m.wa_message_id, m.phone, m.body, m.caption, m.filename, m.media_sha256, "         \
-	"m.tenant_id, m.session_id,"                                                               \
-	" m.partition, m.queue_seq, m.type, m.attempts, m.ever_unknown, m.alone"
+	" m.id, m.wa_message_id, m.phone, m.body, m.caption, m.filename,"                          \
+	" m.media_sha256, m.tenant_id, m.session_id, m.partition, m.queue_seq, m.type,"            \
+	" m.attempts, m.ever_unknown, m.alone"
 
 #define NOTHING_EARLIER_IS_OPEN                                                                    \
-	"NOT EXISTS (SELECT FROM messages x WHERE x.open AND x.partition = m.partition AND "       \
-	"x.session_id = m.session_id"                                                              \
+	"NOT EXISTS (SELECT"                                                                       \
+	" FROM messages x"                                                                         \
+	" WHERE x.open AND x.partition = m.partition AND x.session_id = m.session_id"              \
 	" AND x.phone = m.phone AND x.queue_seq < m.queue_seq)"
 
 /* A dispatch may come this early: the sender's clock is not Postgres's. */
@@ -31,87 +35,103 @@
  */
 static const struct pg_stmt claim_stmt = {
 	.name = "gateway_claim",
-	.sql = ENTRIES ", held AS MATERIALIZED ("
-		       " SELECT l.id, l.epoch FROM leases l WHERE l.kind = 'session' AND l.id IN "
-		       "(SELECT e.session_id FROM entry e)"
-		       " AND l.expires_at > clock_timestamp() ORDER BY l.id FOR KEY SHARE"
-		       "), fit AS MATERIALIZED ("
-		       " SELECT m.id, h.epoch FROM entry e"
-		       " JOIN held h ON h.id = e.session_id AND h.epoch = e.session_epoch"
-		       " JOIN leases p ON p.kind = 'partition' AND p.id = e.partition AND p.epoch "
-		       "= e.partition_epoch"
-		       " JOIN messages m ON m.id = e.id"
-		       " WHERE m.direction = 0 AND m.open AND m.session_id = e.session_id AND "
-		       "m.attempts = e.attempt"
-		       " AND (m.status = 2 AND (m.valid_until IS NULL OR m.valid_until > now())"
-		       " OR m.status = 3 AND m.outcome_unknown AND m.attempts < $7::int4 AND "
-		       "m.deaths_alone < $10::int4"
-		       " AND (m.valid_until IS NULL OR m.valid_until > now()))"
-		       " AND " IS_DUE
-		       " AND NOT m.media_wanted AND (m.deaths < $9::int4 OR $8::bool)"
-		       " AND " NOTHING_EARLIER_IS_OPEN " ORDER BY m.id FOR NO KEY UPDATE OF m"
-		       "), claimed AS ("
-		       " UPDATE messages m SET status = 3, attempts = (m.attempts + 1)::int2, "
-		       "sending_at = coalesce(m.sending_at, now()),"
-		       " session_epoch = f.epoch, outcome_unknown = false, alone = $8::bool, "
-		       "next_attempt_at = NULL"
-		       " FROM (SELECT DISTINCT fit.id, fit.epoch FROM fit) f WHERE m.id = f.id"
-		       " RETURNING" CLAIMED_COLUMNS ", m.contact_id"
-		       "), remembered AS ("
-		       " INSERT INTO conversations AS v (session_id, phone, tenant_id, contact_id)"
-		       " SELECT c.session_id, c.phone, c.tenant_id, c.contact_id FROM claimed c "
-		       "WHERE NOT EXISTS (SELECT FROM conversations o"
-		       " WHERE o.session_id = c.session_id AND o.phone = c.phone AND o.tenant_id = "
-		       "c.tenant_id AND o.contact_id = c.contact_id)"
-		       " ORDER BY c.session_id, c.phone"
-		       " ON CONFLICT (session_id, phone) DO UPDATE SET tenant_id = "
-		       "EXCLUDED.tenant_id, contact_id = EXCLUDED.contact_id,"
-		       " updated_at = now())"
-		       " SELECT" CLAIMED_COLUMNS " FROM claimed m",
+	.sql = ENTRIES
+	", held AS MATERIALIZED ("
+	" SELECT l.id, l.epoch"
+	" FROM leases l"
+	" WHERE l.kind = 'session'"
+	" AND l.id IN (SELECT e.session_id FROM entry e)"
+	" AND l.expires_at > clock_timestamp()"
+	" ORDER BY l.id"
+	" FOR KEY SHARE"
+	"), fit AS MATERIALIZED ("
+	" SELECT m.id, h.epoch"
+	" FROM entry e"
+	" JOIN held h ON h.id = e.session_id AND h.epoch = e.session_epoch"
+	" JOIN leases p ON p.kind = 'partition' AND p.id = e.partition"
+	" AND p.epoch = e.partition_epoch"
+	" JOIN messages m ON m.id = e.id"
+	" WHERE m.direction = 0 AND m.open AND m.session_id = e.session_id"
+	" AND m.attempts = e.attempt"
+	" AND (m.status = 2 AND (m.valid_until IS NULL"
+	" OR m.valid_until > now()) OR m.status = 3 AND m.outcome_unknown"
+	" AND m.attempts < $7::int4 AND m.deaths_alone < $10::int4"
+	" AND (m.valid_until IS NULL OR m.valid_until > now())) AND " IS_DUE
+	" AND NOT m.media_wanted AND (m.deaths < $9::int4 OR $8::bool) AND " NOTHING_EARLIER_IS_OPEN
+	" ORDER BY m.id"
+	" FOR NO KEY UPDATE OF m"
+	"), claimed AS ("
+	" UPDATE messages m"
+	" SET status = 3, attempts = (m.attempts + 1)::int2,"
+	" sending_at = coalesce(m.sending_at, now()), session_epoch = f.epoch,"
+	" outcome_unknown = false, alone = $8::bool, next_attempt_at = NULL"
+	" FROM (SELECT DISTINCT fit.id, fit.epoch"
+	" FROM fit) f"
+	" WHERE m.id = f.id"
+	" RETURNING" CLAIMED_COLUMNS ", m.contact_id"
+	"), remembered AS ("
+	" INSERT INTO conversations AS v (session_id, phone, tenant_id,"
+	" contact_id)"
+	" SELECT c.session_id, c.phone, c.tenant_id, c.contact_id"
+	" FROM claimed c"
+	" WHERE NOT EXISTS (SELECT"
+	" FROM conversations o"
+	" WHERE o.session_id = c.session_id AND o.phone = c.phone"
+	" AND o.tenant_id = c.tenant_id AND o.contact_id = c.contact_id)"
+	" ORDER BY c.session_id, c.phone"
+	" ON CONFLICT (session_id, phone) DO UPDATE"
+	" SET tenant_id = EXCLUDED.tenant_id, contact_id = EXCLUDED.contact_id,"
+	" updated_at = now())"
+	" SELECT" CLAIMED_COLUMNS " FROM claimed m",
 };
 
 /* Two statements, for the second one's snapshot must be younger than the lock: what we waited for
  * has to show. */
 static const struct pg_stmt check_lock_stmt = {
 	.name = "gateway_claim_check_lock",
-	.sql = "SELECT l.id FROM leases l WHERE l.kind = 'session' AND l.id = ANY($1::int4[]) "
-	       "ORDER BY l.id FOR UPDATE",
+	.sql = "SELECT l.id"
+	       " FROM leases l"
+	       " WHERE l.kind = 'session' AND l.id = ANY($1::int4[])"
+	       " ORDER BY l.id"
+	       " FOR UPDATE",
 };
 
 static const struct pg_stmt check_stmt = {
 	.name = "gateway_claim_check",
-	.sql = ENTRIES
-	" SELECT" CLAIMED_COLUMNS " FROM entry e"
-	" JOIN leases l ON l.kind = 'session' AND l.id = e.session_id AND l.epoch = e.session_epoch"
-	" JOIN messages m ON m.id = e.id"
-	" WHERE m.direction = 0 AND m.open AND m.status = 3 AND NOT m.outcome_unknown AND "
-	"m.session_id = e.session_id"
-	" AND m.session_epoch = e.session_epoch AND m.attempts = e.attempt + 1",
+	.sql = ENTRIES " SELECT" CLAIMED_COLUMNS " FROM entry e"
+		       " JOIN leases l ON l.kind = 'session' AND l.id = e.session_id"
+		       " AND l.epoch = e.session_epoch"
+		       " JOIN messages m ON m.id = e.id"
+		       " WHERE m.direction = 0 AND m.open AND m.status = 3"
+		       " AND NOT m.outcome_unknown AND m.session_id = e.session_id"
+		       " AND m.session_epoch = e.session_epoch AND m.attempts = e.attempt + 1",
 };
 
 static const struct pg_stmt explain_stmt = {
 	.name = "gateway_claim_explain",
-	.sql = ENTRIES
-	" SELECT m.id IS NOT NULL, p.id IS NOT NULL, coalesce(m.open, false), coalesce(m.status, "
-	"0), coalesce(m.outcome_unknown, false),"
-	" coalesce(m.attempts = e.attempt, false), coalesce(" IS_DUE
-	", false), " NOTHING_EARLIER_IS_OPEN ","
-	" coalesce(m.valid_until <= now(), false), coalesce(m.media_wanted, false), "
-	"coalesce(m.attempts, 0), coalesce(m.deaths, 0),"
-	" coalesce(m.deaths_alone, 0)"
-	" FROM entry e"
-	" LEFT JOIN messages m ON m.id = e.id AND m.direction = 0 AND m.session_id = e.session_id"
-	" LEFT JOIN leases p ON p.kind = 'partition' AND p.id = e.partition AND p.epoch = "
-	"e.partition_epoch"
-	" ORDER BY e.place",
+	.sql = ENTRIES " SELECT m.id IS NOT NULL, p.id IS NOT NULL, coalesce(m.open, false),"
+		       " coalesce(m.status, 0), coalesce(m.outcome_unknown, false),"
+		       " coalesce(m.attempts = e.attempt, false), coalesce(" IS_DUE
+		       ", false), " NOTHING_EARLIER_IS_OPEN
+		       ", coalesce(m.valid_until <= now(), false),"
+		       " coalesce(m.media_wanted, false), coalesce(m.attempts, 0),"
+		       " coalesce(m.deaths, 0), coalesce(m.deaths_alone, 0)"
+		       " FROM entry e"
+		       " LEFT JOIN messages m ON m.id = e.id AND m.direction = 0"
+		       " AND m.session_id = e.session_id"
+		       " LEFT JOIN leases p ON p.kind = 'partition' AND p.id = e.partition"
+		       " AND p.epoch = e.partition_epoch"
+		       " ORDER BY e.place",
 };
 
 static const struct pg_stmt set_aside_stmt = {
 	.name = "gateway_set_aside_entry",
 	.sql = "INSERT INTO set_aside (id, kind, stream, payload, reason)"
-	       " VALUES ($1::text, 'dispatch', $2::text, $3::bytea, $4::text) ON CONFLICT (id) DO "
-	       "NOTHING",
+	       " VALUES ($1::text, 'dispatch', $2::text, $3::bytea, $4::text)"
+	       " ON CONFLICT (id) DO NOTHING",
 };
+
+/* clang-format on */
 
 static void param_entries(
 	struct pg_params *params, struct pool *pool, const struct claim_entry *entries, int n)

@@ -57,8 +57,7 @@ struct gateway_move { /* an attempt that did not end well */
 	int32_t session_id;
 	int64_t session_epoch;
 	int attempts;     /* the row's, or nothing moves */
-	bool was_unknown; /* it waits with its outcome unknown; else: it is in flight by a claim of
-			     this epoch */
+	bool was_unknown; /* it waits as unknown; else it is in flight by our claim */
 	const struct attempt_move *move;
 	const char *set_aside_id; /* not NULL: keep it in set_aside under this id */
 };

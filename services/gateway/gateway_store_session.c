@@ -4,76 +4,103 @@
 #include "common/model/event_type.h"
 #include "services/gateway/gateway_store.h"
 
+/* SQL keeps its own lines. */
+/* clang-format off */
+
 static const struct pg_stmt session_stmt = {
 	.name = "gateway_session",
-	.sql = "SELECT s.engine, s.name, s.state, coalesce(s.tenant_id, 0), s.deleted_at IS NOT "
-	       "NULL FROM sessions s WHERE s.id = $1::int4",
+	.sql = "SELECT s.engine, s.name, s.state, coalesce(s.tenant_id, 0),"
+	       " s.deleted_at IS NOT NULL"
+	       " FROM sessions s"
+	       " WHERE s.id = $1::int4",
 };
 
 /* The index of open messages begins with the partition: one probe for each. */
 static const struct pg_stmt settle_stmt = {
 	.name = "gateway_settle",
 	.sql = "WITH held AS MATERIALIZED ("
-	       " SELECT l.id FROM leases l WHERE l.kind = 'session' AND l.id = $1::int4 AND "
-	       "l.epoch = $2::int8"
-	       " AND l.expires_at > clock_timestamp() FOR KEY SHARE"
+	       " SELECT l.id"
+	       " FROM leases l"
+	       " WHERE l.kind = 'session' AND l.id = $1::int4 AND l.epoch = $2::int8"
+	       " AND l.expires_at > clock_timestamp()"
+	       " FOR KEY SHARE"
 	       "), left_over AS MATERIALIZED ("
-	       " SELECT m.id, m.session_epoch <> $3::int8 AS died FROM messages m"
-	       " WHERE EXISTS (SELECT FROM held) AND m.open AND m.partition = ANY (ARRAY(SELECT "
-	       "generate_series(0, 31)::int2))"
-	       " AND m.session_id = $1::int4 AND m.direction = 0 AND m.status = 3 AND NOT "
-	       "m.outcome_unknown AND m.session_epoch < $2::int8"
-	       " ORDER BY m.id LIMIT $5::int4 FOR NO KEY UPDATE OF m"
-	       ")"
-	       " UPDATE messages m SET outcome_unknown = true, ever_unknown = true, alone = false,"
+	       " SELECT m.id, m.session_epoch <> $3::int8 AS died"
+	       " FROM messages m"
+	       " WHERE EXISTS (SELECT FROM held) AND m.open"
+	       " AND m.partition = ANY (ARRAY(SELECT generate_series(0, 31)::int2))"
+	       " AND m.session_id = $1::int4 AND m.direction = 0 AND m.status = 3"
+	       " AND NOT m.outcome_unknown AND m.session_epoch < $2::int8"
+	       " ORDER BY m.id"
+	       " LIMIT $5::int4"
+	       " FOR NO KEY UPDATE OF m)"
+	       " UPDATE messages m"
+	       " SET outcome_unknown = true, ever_unknown = true, alone = false,"
 	       " deaths = (m.deaths + x.died::int4)::int2,"
 	       " deaths_alone = (m.deaths_alone + (x.died AND m.alone)::int4)::int2,"
 	       " next_attempt_at = now() + $4::int8 * interval '1 ms'"
-	       " FROM left_over x WHERE m.id = x.id"
-	       " RETURNING m.id, m.phone, m.partition, m.queue_seq, m.attempts, m.deaths, "
-	       "m.deaths_alone",
+	       " FROM left_over x"
+	       " WHERE m.id = x.id"
+	       " RETURNING m.id, m.phone, m.partition, m.queue_seq, m.attempts,"
+	       " m.deaths, m.deaths_alone",
 };
 
 /* $6 and $7: the types of the two events. */
 static const struct pg_stmt state_stmt = {
 	.name = "gateway_session_state",
 	.sql = "WITH held AS MATERIALIZED ("
-	       " SELECT l.id FROM leases l WHERE l.kind = 'session' AND l.id = $1::int4 AND "
-	       "l.epoch = $2::int8"
-	       " AND l.expires_at > clock_timestamp() FOR KEY SHARE"
+	       " SELECT l.id"
+	       " FROM leases l"
+	       " WHERE l.kind = 'session' AND l.id = $1::int4 AND l.epoch = $2::int8"
+	       " AND l.expires_at > clock_timestamp()"
+	       " FOR KEY SHARE"
 	       "), old AS MATERIALIZED ("
-	       " SELECT s.id, s.state, s.reason, s.tenant_id FROM sessions s JOIN held h ON h.id = "
-	       "s.id FOR NO KEY UPDATE OF s"
+	       " SELECT s.id, s.state, s.reason, s.tenant_id"
+	       " FROM sessions s"
+	       " JOIN held h ON h.id = s.id"
+	       " FOR NO KEY UPDATE OF s"
 	       "), moved AS ("
-	       " UPDATE sessions s SET state = $3::text, reason = $4::text, phone_number = "
-	       "coalesce($5::text, s.phone_number),"
+	       " UPDATE sessions s"
+	       " SET state = $3::text, reason = $4::text,"
+	       " phone_number = coalesce($5::text, s.phone_number),"
 	       " since = CASE WHEN o.state = $3::text THEN s.since ELSE now() END"
-	       " FROM old o WHERE s.id = o.id"
-	       " AND (s.state, s.reason, s.phone_number) IS DISTINCT FROM ($3::text, $4::text, "
-	       "coalesce($5::text, s.phone_number))"
+	       " FROM old o"
+	       " WHERE s.id = o.id AND (s.state, s.reason, s.phone_number) IS DISTINCT"
+	       " FROM ($3::text, $4::text, coalesce($5::text, s.phone_number))"
 	       "), change AS ("
-	       " SELECT o.id, o.tenant_id, CASE WHEN $3::text = 'connected' THEN $6::int2 ELSE "
-	       "$7::int2 END AS type FROM old o"
+	       " SELECT o.id, o.tenant_id,"
+	       " CASE WHEN $3::text = 'connected' THEN $6::int2"
+	       " ELSE $7::int2 END AS type"
+	       " FROM old o"
 	       " WHERE (o.state = 'connected') <> ($3::text = 'connected')"
 	       "), listener AS ("
-	       " SELECT c.tenant_id AS id FROM change c WHERE c.tenant_id IS NOT NULL"
-	       " UNION SELECT d.default_tenant_id FROM change c CROSS JOIN deployment d"
-	       " WHERE c.tenant_id IS NULL AND d.default_tenant_id IS NOT NULL"
-	       " UNION SELECT w.tenant_id FROM change c JOIN webhooks w ON w.active AND "
-	       "w.disabled_at IS NULL AND w.deleted_at IS NULL"
-	       " AND (w.event_mask & (1 << c.type)) <> 0"
-	       " WHERE c.tenant_id IS NULL AND NOT EXISTS (SELECT FROM sessions own WHERE "
-	       "own.tenant_id = w.tenant_id"
-	       " AND own.deleted_at IS NULL)"
+	       " SELECT c.tenant_id AS id"
+	       " FROM change c"
+	       " WHERE c.tenant_id IS NOT NULL UNION"
+	       " SELECT d.default_tenant_id"
+	       " FROM change c"
+	       " CROSS JOIN deployment d"
+	       " WHERE c.tenant_id IS NULL AND d.default_tenant_id IS NOT NULL UNION"
+	       " SELECT w.tenant_id"
+	       " FROM change c"
+	       " JOIN webhooks w ON w.active AND w.disabled_at IS NULL"
+	       " AND w.deleted_at IS NULL AND (w.event_mask & (1 << c.type)) <> 0"
+	       " WHERE c.tenant_id IS NULL"
+	       " AND NOT EXISTS (SELECT FROM sessions own WHERE"
+	       " own.tenant_id = w.tenant_id AND own.deleted_at IS NULL)"
 	       "), happened AS ("
-	       " SELECT l.id AS tenant_id, NULL::int4 AS contact_id, NULL::text AS message_id, "
-	       "c.type, now() AS at,"
-	       " jsonb_build_object('session_id', c.id, 'reason', $4::text)::text AS data FROM "
-	       "change c CROSS JOIN listener l"
-	       "), " GATEWAY_SQL_TOLD
-	       " SELECT 2 AS kind, t.tenant_id, t.contact_id, t.sequence, t.type::int4, "
-	       "t.webhook_id, t.created_at, t.message_id FROM told t",
+	       " SELECT l.id AS tenant_id, NULL::int4 AS contact_id,"
+	       " NULL::text AS message_id, c.type, now() AS at,"
+	       " jsonb_build_object('session_id', c.id, 'reason', $4::text)::text AS"
+	       " data"
+	       " FROM change c"
+	       " CROSS JOIN listener l), " GATEWAY_SQL_TOLD
+	       " SELECT 2 AS kind, t.tenant_id, t.contact_id, t.sequence,"
+	       " t.type::int4, t.webhook_id, t.created_at, t.message_id"
+	       " FROM told t",
 };
+
+/* clang-format on */
 
 void gateway_store_session(struct pg_conn *conn, int32_t session_id, pg_done_fn fn, void *ctx)
 {

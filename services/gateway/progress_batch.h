@@ -21,8 +21,7 @@ struct progress_fact {
 	TAILQ_ENTRY(progress_fact) link;
 	struct keyed_node node; /* scope: session id, key: WhatsApp message id */
 	int64_t session_epoch;
-	int64_t at[PROGRESS_LEVELS]; /* wall ms; INT64_MIN: not known. The first time that was told
-					counts */
+	int64_t at[PROGRESS_LEVELS]; /* wall ms, as first told; INT64_MIN: not known */
 	int n_tokens;
 	int64_t tokens[PROGRESS_MAX_TOKENS]; /* receipts to acknowledge once this is committed */
 	char wa_message_id[];                /* what node.key views */

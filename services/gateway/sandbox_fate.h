@@ -14,8 +14,7 @@ enum sandbox_fate {
 	SANDBOX_FATE_FAILS_TWICE,     /* 0002: then sent, delivered, read */
 	SANDBOX_FATE_FAILS_ALWAYS,    /* 0003 */
 	SANDBOX_FATE_NOT_DELIVERED,   /* 0004: sent */
-	SANDBOX_FATE_ACK_LOST,        /* 0005: the first copy is taken without a word; the second is
-					 acknowledged as any other */
+	SANDBOX_FATE_ACK_LOST,        /* 0005: taken without a word; a second copy is read */
 };
 
 #define SANDBOX_TRIES_OF_FAILS_TWICE 2

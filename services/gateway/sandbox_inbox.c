@@ -22,8 +22,7 @@ struct sandbox_inbox {
 	bool is_deleting;
 	int n_acknowledged;
 	int n_deleting;
-	int64_t acknowledged[BATCH_MAX]; /* wait to be deleted; bounded, for no more are offered at
-					    a time */
+	int64_t acknowledged[BATCH_MAX]; /* wait to be deleted */
 	int64_t deleting[BATCH_MAX];
 };
 

@@ -1,68 +1,82 @@
 /* SQL of the sandbox's ledger. */
 #include "services/gateway/sandbox_store.h"
 
-#define QUERY_TIMEOUT_MS                                                                           \
-	4000 /* less than the gateway waits for an acknowledgement, so that a late answer is no    \
-		stale one */
+/* Less than the gateway waits for an acknowledgement: a late answer would be a stale one. */
+#define QUERY_TIMEOUT_MS 4000
+
+/* SQL keeps its own lines. */
+/* clang-format off */
 
 static const struct pg_stmt take_stmt = {
 	.name = "sandbox_take",
-	.sql = "INSERT INTO sandbox.ledger AS l (session_id, wa_message_id, tenant_id, phone, "
-	       "message_id, type, body, caption,"
-	       " media_sha256, pending)"
-	       " SELECT u.session_id, u.wa, u.tenant_id, u.phone, u.message_id, u.type::int2, "
-	       "u.body, u.caption, u.media, u.first"
-	       " FROM unnest($1::int4[], $2::text[], $3::int4[], $4::text[], $5::text[], "
-	       "$6::int4[], $7::text[], $8::text[], $9::text[],"
-	       " $10::bool[]) AS u(session_id, wa, tenant_id, phone, message_id, type, body, "
-	       "caption, media, first)"
-	       " ON CONFLICT (session_id, wa_message_id) DO UPDATE SET copies = l.copies + 1,"
-	       " pending = l.receipt_level < 2 AND EXCLUDED.wa_message_id = ANY($11::text[])"
+	.sql = "INSERT INTO sandbox.ledger AS l (session_id, wa_message_id, tenant_id,"
+	       " phone, message_id, type, body, caption, media_sha256, pending)"
+	       " SELECT u.session_id, u.wa, u.tenant_id, u.phone, u.message_id,"
+	       " u.type::int2, u.body, u.caption, u.media, u.first"
+	       " FROM unnest($1::int4[], $2::text[], $3::int4[], $4::text[],"
+	       " $5::text[], $6::int4[], $7::text[], $8::text[], $9::text[],"
+	       " $10::bool[]) AS u(session_id, wa, tenant_id, phone, message_id, type,"
+	       " body, caption, media, first)"
+	       " ON CONFLICT (session_id, wa_message_id) DO UPDATE"
+	       " SET copies = l.copies + 1, pending = l.receipt_level < 2"
+	       " AND EXCLUDED.wa_message_id = ANY($11::text[])"
 	       " RETURNING session_id, wa_message_id, copies",
 };
 
 static const struct pg_stmt try_stmt = {
 	.name = "sandbox_try",
 	.sql = "INSERT INTO sandbox.tries AS t (session_id, wa_message_id, tries)"
-	       " SELECT u.session_id, u.wa, 1 FROM unnest($1::int4[], $2::text[]) AS u(session_id, "
-	       "wa)"
-	       " ON CONFLICT (session_id, wa_message_id) DO UPDATE SET tries = t.tries + 1"
+	       " SELECT u.session_id, u.wa, 1"
+	       " FROM unnest($1::int4[], $2::text[]) AS u(session_id, wa)"
+	       " ON CONFLICT (session_id, wa_message_id) DO UPDATE"
+	       " SET tries = t.tries + 1"
 	       " RETURNING session_id, wa_message_id, tries",
 };
 
 /* It may be lost in a crash of the server: then the receipts are offered once more. */
 static const struct pg_stmt acknowledge_stmt = {
 	.name = "sandbox_acknowledge",
-	.sql = "WITH cheap AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))"
-	       " UPDATE sandbox.ledger l SET receipt_level = greatest(l.receipt_level, "
-	       "u.level)::int2, pending = u.level < 2,"
+	.sql = "WITH cheap AS MATERIALIZED"
+	       " (SELECT set_config('synchronous_commit', 'off', true))"
+	       " UPDATE sandbox.ledger l"
+	       " SET receipt_level = greatest(l.receipt_level, u.level)::int2,"
+	       " pending = u.level < 2,"
 	       " delivered_at = coalesce(l.delivered_at, clock_timestamp()),"
-	       " read_at = CASE WHEN u.level = 2 THEN coalesce(l.read_at, clock_timestamp()) END"
-	       " FROM unnest($1::int4[], $2::text[], $3::int4[]) AS u(session_id, wa, level), cheap"
-	       " WHERE l.session_id = u.session_id AND l.wa_message_id = u.wa AND l.receipt_level "
-	       "< u.level",
+	       " read_at = CASE WHEN u.level = 2 THEN coalesce(l.read_at,"
+	       " clock_timestamp()) END"
+	       " FROM unnest($1::int4[], $2::text[], $3::int4[]) AS u(session_id, wa,"
+	       " level), cheap"
+	       " WHERE l.session_id = u.session_id AND l.wa_message_id = u.wa"
+	       " AND l.receipt_level < u.level",
 };
 
 static const struct pg_stmt pending_stmt = {
 	.name = "sandbox_pending",
-	.sql = "SELECT l.wa_message_id, l.arrival, l.received_at, l.receipt_level FROM "
-	       "sandbox.ledger l"
-	       " WHERE l.pending AND l.session_id = $1::int4 AND l.arrival > $2::int8 ORDER BY "
-	       "l.arrival LIMIT $3::int4",
+	.sql = "SELECT l.wa_message_id, l.arrival, l.received_at, l.receipt_level"
+	       " FROM sandbox.ledger l"
+	       " WHERE l.pending AND l.session_id = $1::int4 AND l.arrival > $2::int8"
+	       " ORDER BY l.arrival"
+	       " LIMIT $3::int4",
 };
 
 static const struct pg_stmt inbound_stmt = {
 	.name = "sandbox_inbound",
-	.sql = "SELECT i.id, i.session_id, i.tenant_id, i.phone, i.wa_message_id, i.type, i.body, "
-	       "i.media_url, i.created_at"
-	       " FROM sandbox.inbound i WHERE i.session_id = ANY($1::int4[]) ORDER BY i.id LIMIT "
-	       "$2::int4",
+	.sql = "SELECT i.id, i.session_id, i.tenant_id, i.phone, i.wa_message_id,"
+	       " i.type, i.body, i.media_url, i.created_at"
+	       " FROM sandbox.inbound i"
+	       " WHERE i.session_id = ANY($1::int4[])"
+	       " ORDER BY i.id"
+	       " LIMIT $2::int4",
 };
 
 static const struct pg_stmt forget_inbound_stmt = {
 	.name = "sandbox_forget_inbound",
-	.sql = "DELETE FROM sandbox.inbound i WHERE i.id = ANY($1::int8[])",
+	.sql = "DELETE"
+	       " FROM sandbox.inbound i"
+	       " WHERE i.id = ANY($1::int8[])",
 };
+
+/* clang-format on */
 
 void sandbox_store_take(
 	struct pg_conn *conn, const struct sandbox_copy *copies, int n, pg_done_fn fn, void *ctx)

@@ -21,10 +21,12 @@
 #include "services/gateway/session_set.h"
 
 #define SETTLE_LIMIT 1000
-#define SETTLE_DELAY_MS                                                                            \
-	1500 /* what the engine still holds of receipts comes first and may settle it */
+/* What the engine still holds of receipts comes first, and may settle it. */
+#define SETTLE_DELAY_MS 1500
 #define CUT_PATIENCE_MS 1000
 #define REOPEN_MS       1000
+/* Until senders are told that it cannot send yet. */
+#define CONNECT_PATIENCE_MS 1000
 
 static void session_set_phase(struct session *session, enum session_phase phase)
 {
@@ -69,7 +71,7 @@ static void begin_work(struct session *session)
 	else
 		session_report_state(
 			session, SESSION_FAILED, "this gateway has no engine of that name", NULL);
-	dispatch_intake_add(session->gateway->intake, session->id);
+	loop_timer_arm(session->timer, CONNECT_PATIENCE_MS);
 	log_info("session_open", log_int("session", session->id), log_int("epoch", session->epoch),
 		log_text("engine", session->kind != NULL ? session->kind->name : NULL));
 }
@@ -186,6 +188,7 @@ static void on_timer(void *ctx)
 		settle(session);
 		break;
 	case SESSION_PHASE_OPEN:
+		session_begin_reading(session);
 		break;
 	case SESSION_PHASE_ENDING:
 		cut(session);
@@ -306,6 +309,14 @@ void session_end(struct session *session, int64_t patience_ms)
 	claim_retire_session(session->gateway->claim, session->id);
 	loop_timer_arm(session->timer, patience_ms);
 	loop_turn_request(session->turn);
+}
+
+void session_begin_reading(struct session *session)
+{
+	if (session->is_reading || session->phase != SESSION_PHASE_OPEN)
+		return;
+	session->is_reading = true;
+	dispatch_intake_add(session->gateway->intake, session->id);
 }
 
 void session_poke(struct session *session)

@@ -46,6 +46,7 @@ struct session {                   /* owned by the session set */
 	char phone_number[SESSION_PHONE_SIZE];
 	bool state_is_due; /* it must be written */
 	bool state_is_being_written;
+	bool is_reading;  /* its dispatches are being read */
 	bool must_reopen; /* something of the engine's was dropped: it has to offer it again */
 	struct loop_timer *timer; /* of the phase: try again, or stop being patient */
 	struct loop_timer *state_timer;
@@ -65,7 +66,8 @@ void session_send(struct session *session, const struct claimed *claimed); /* it
  * called. */
 void session_end(struct session *session, int64_t patience_ms);
 bool session_is_ending(const struct session *session);
-void session_poke(struct session *session); /* something ended: perhaps the last of it */
+void session_begin_reading(struct session *session); /* its dispatches, if not yet */
+void session_poke(struct session *session);          /* something ended: perhaps the last of it */
 void session_attempt_is_late(struct session *session,
 	struct attempt *attempt); /* its acknowledgement did not come in time */
 

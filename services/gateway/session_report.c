@@ -95,7 +95,9 @@ void session_report_lost(struct session *session)
 void session_report_state(struct session *session, enum session_state state, const char *reason,
 	const char *phone_number)
 {
-	if (state != SESSION_CONNECTED)
+	if (state == SESSION_CONNECTED)
+		session_begin_reading(session);
+	else
 		session_report_lost(session);
 	if (state != session->state)
 		log_info("session_state", log_int("session", session->id),

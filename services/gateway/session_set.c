@@ -14,8 +14,7 @@ static const struct engine_kind *const kinds[] = {&engine_sandbox};
 
 #define N_STATES (SESSION_FAILED + 1)
 
-struct survived { /* an earlier time of this process with a session: what it had in flight then did
-		     not die with it */
+struct survived { /* an earlier time of this process with a session: it did not die */
 	struct keyed_node node;
 	int32_t id;
 	int64_t epoch;
@@ -86,7 +85,8 @@ static void on_gained(void *ctx, int id, int64_t epoch)
 		forget(set, session, ENGINE_CLOSE_RELEASED);
 	const struct survived *survived = find_survived(set, id);
 	if (survived != NULL && survived->epoch == epoch) {
-		/* It ran out by our clock, not by Postgres's. What we dropped may still be running there under this epoch. */
+		/* It ran out by our clock, not by Postgres's. What we dropped may still be running
+		 * there under this epoch. */
 		lease_release(set->gateway->leases, id);
 		return;
 	}
