@@ -25,6 +25,8 @@ void fake_start(void)
 
 void fake_end(void)
 {
+	while (fake.open_calls != NULL)
+		fake_call_end(fake.open_calls);
 	metrics_free(&fake.metrics);
 	loop_free(&fake.loop);
 }
@@ -222,12 +224,11 @@ bool pg_conn_is_up(const struct pg_conn *conn)
 
 static struct fake_answer *answer_add(struct api_call *call, int status)
 {
-	struct pool *pool = call->pool;
 	ASSERT(fake.n_answers < FAKE_MAX_ANSWERS);
 	struct fake_answer *answer = &fake.answers[fake.n_answers++];
 	*answer = (struct fake_answer){.status = status, .is_replayed = next_is_replayed};
 	next_is_replayed = false;
-	pool_free(&pool); /* the call lies in it */
+	fake_call_end(call);
 	return answer;
 }
 
@@ -325,5 +326,17 @@ struct api_call *fake_call_new(struct api *api)
 	call->api = api;
 	call->pool = pool;
 	call->idempotency.key = SV_NULL;
+	call->next = fake.open_calls;
+	fake.open_calls = call;
 	return call;
+}
+
+void fake_call_end(struct api_call *call)
+{
+	struct pool *pool = call->pool;
+	struct api_call **at = &fake.open_calls;
+	while (*at != call)
+		at = &(*at)->next;
+	*at = call->next;
+	pool_free(&pool); /* the call lies in it */
 }

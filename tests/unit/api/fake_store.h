@@ -57,6 +57,7 @@ struct fake {
 	struct fake_query queries[FAKE_MAX_QUERIES];
 	int n_answers;
 	struct fake_answer answers[FAKE_MAX_ANSWERS];
+	struct api_call *open_calls;
 	int n_published;
 	int64_t published_seq;
 	int n_backlog_notes;
@@ -71,6 +72,8 @@ void fake_turn(void);
 void fake_reply(enum fake_kind kind, const struct pg_result *result);
 /* The oldest of this kind; NULL. */
 const struct fake_query *fake_find(enum fake_kind kind);
+/* A call; those that are not answered go with fake_end(), as they go with the real server. */
 struct api_call *fake_call_new(struct api *api);
+void fake_call_end(struct api_call *call);
 
 #endif

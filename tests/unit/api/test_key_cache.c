@@ -34,7 +34,6 @@ static int teardown(UNUSED void **state)
 
 static void on_found(struct api_call *call, enum key_lookup lookup)
 {
-	struct pool *pool = call->pool;
 	if (lookup == KEY_GOOD) {
 		assert_int_equal(call->caller.tenant_id, 7);
 		n_good++;
@@ -43,7 +42,7 @@ static void on_found(struct api_call *call, enum key_lookup lookup)
 	} else {
 		n_unavailable++;
 	}
-	pool_free(&pool);
+	fake_call_end(call);
 }
 
 static void look_up(void)
