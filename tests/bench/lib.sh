@@ -108,7 +108,7 @@ thaw() { kill -CONT "$(cat "$WORK/data/run/$1-1.pid")"; }
 
 # Forget what was accepted, so that a round does not pay for the one before.
 forget_messages() {
-	sql -c 'TRUNCATE messages, idempotency_keys, once_refs; TRUNCATE peer.messages, peer.idempotency_keys; CHECKPOINT'
+	sql -c 'TRUNCATE messages, idempotency_keys, once_refs; TRUNCATE peer.messages, peer.idempotency_keys'
 	node --input-type=module -e "import {redisCommand} from './tests/integration/support/redis.mjs'; await redisCommand(process.env.URL, ['FLUSHALL'])"
 }
 
