@@ -7,14 +7,9 @@
 
 #include "common/io/http_client.h"
 #include "services/gateway/media_type.h"
+#include "services/gateway/media_verdict.h"
 
 #define MEDIA_SHA256_SIZE 65 /* hex and a NUL */
-
-enum media_verdict {
-	MEDIA_HERE,
-	MEDIA_LATER, /* temporary trouble: another try may help */
-	MEDIA_NEVER,
-};
 
 struct media_file { /* views live until the callback returns */
 	enum media_verdict verdict;
@@ -31,7 +26,4 @@ typedef void (*media_fetch_fn)(void *ctx, const struct media_file *file);
 struct media_fetch *media_fetch_start(struct http_client *client, struct strview url,
 	int64_t max_bytes, int64_t timeout_ms, media_fetch_fn fn, void *ctx);
 void media_fetch_cancel(struct media_fetch **fetch); /* fn is not called */
-/* What an answer means. */
-enum media_verdict media_verdict_of(enum http_failure failure, int status);
-
 #endif
