@@ -1,5 +1,5 @@
 /* Tenants take turns, limits close what they limit and nothing else, and the window follows the
- * gateway. */
+   gateway. */
 #include "tests/support/test.h"
 
 #include <stdio.h>
