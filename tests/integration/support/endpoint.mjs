@@ -22,6 +22,7 @@ class Endpoint {
       this.server.once('error', reject);
       this.server.listen(port, '127.0.0.1', resolve);
     });
+    this.server.unref(); // a test that fails before it closes its endpoint must not hang
     this.port = this.server.address().port;
     this.url = `http://127.0.0.1:${this.port}/webhooks/whatsapp`;
   }
