@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { SHARED_SETTINGS, startStack } from './support/stack.mjs';
+import { isAlive, SHARED_SETTINGS, startStack } from './support/stack.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const wanted = process.argv.slice(2);
@@ -22,6 +22,11 @@ let child;
 const stopChild = () => child?.kill('SIGTERM');
 process.on('SIGINT', stopChild);
 process.on('SIGTERM', stopChild);
+// ./run killed without warning cannot end us; its stacks watch it in the same way.
+const owner = Number(process.env.WA_TEST_OWNER ?? 0);
+setInterval(() => {
+  if (owner && !isAlive(owner)) stopChild();
+}, 1000).unref();
 try {
   process.exitCode = await new Promise((resolve) => {
     child = spawn(process.execPath, ['--test', '--test-concurrency=2', ...files], {
