@@ -3,13 +3,15 @@
 
 BUILD=${WA_BUILD_DIR:-build}
 WORK=$(mktemp -d /tmp/wa-bench-XXXXXX)
+chmod 711 "$WORK" # Postgres's own user has to get through when we are root
 PIDS=()
 
 finish() {
 	for pid in "${PIDS[@]:-}"; do
-		[ -n "$pid" ] && kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null
+		[ -z "$pid" ] || kill "$pid" 2>/dev/null || true
+		[ -z "$pid" ] || wait "$pid" 2>/dev/null || true
 	done
-	[ -d "$WORK/data" ] && ./run down --data "$WORK/data" >/dev/null 2>&1
+	stop_stack
 	rm -rf "$WORK"
 	return 0
 }
@@ -50,6 +52,17 @@ start_stack() {
 	}
 	. "$WORK/data/run.env"
 	export URL=$WA_REDIS_URL
+}
+
+# Its data go too: the next one begins empty. What was frozen could not end.
+stop_stack() {
+	local file
+	[ -d "$WORK/data" ] || return 0
+	for file in "$WORK"/data/run/{api,sender,gateway,webhooker}-1.pid; do
+		kill -CONT "$(cat "$file")" 2>/dev/null || true
+	done
+	./run down --data "$WORK/data" >/dev/null 2>&1 || true
+	rm -rf "$WORK/data"
 }
 
 sql() {
@@ -126,5 +139,5 @@ median() {
 }
 
 ratio() { # text, a, b
-	awk -v text="$1" -v a="$2" -v b="$3" 'BEGIN {printf "  %s  %.2f\n", text, b > 0 ? a / b : 0}'
+	awk -v text="$1" -v a="$2" -v b="$3" 'BEGIN {printf "  %s  %.2f\n", text, (b > 0 ? a / b : 0)}'
 }
