@@ -290,7 +290,8 @@ supervisor_stop() {
   local pid
   if supervisor_runs; then
     pid=$(cat "$DATA/run/supervisor.pid" 2>/dev/null || true)
-    [ -z "$pid" ] || kill -TERM "$pid" 2>/dev/null || true
+    [ -z "$pid" ] || kill -TERM "$pid" 2>/dev/null || [ ! -d "/proc/$pid" ] ||
+      die "the stack of $DATA was started by $(stat -c %U "/proc/$pid"); stop it as that user"
     flock --timeout "$STOP_TIMEOUT_S" "$DATA/run/supervisor.lock" true ||
       die "$DATA: not stopped after $STOP_TIMEOUT_S s; see $DATA/log/supervisor.log"
   fi
