@@ -58,8 +58,9 @@ struct conversation {
 	int partition;
 	int n_messages;
 	struct lane *lane;
-	struct tenant_line *line;     /* READY: where it stands */
-	uint64_t ticket;              /* READY: its place there */
+	struct tenant_line *line; /* READY: where it stands */
+	uint64_t ticket;          /* READY: its place there */
+	int64_t ready_since_ms;   /* READY: also over questions that were answered with a wait */
 	struct queued_message *first; /* lowest queue_seq */
 	struct queued_message *last;
 	struct queued_message *tried; /* DISPATCHED: one of the above */

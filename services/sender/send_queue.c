@@ -160,8 +160,11 @@ void queue_set_ready(
 	struct lane *lane = c->lane;
 	queue_set_state(queue, c, CONVERSATION_READY);
 	lane_push(lane, c, at_front);
-	timer_heap_set(
-		&queue->conversation_timers, &c->timer, now_ms + queue->options.tell_after_ms);
+	if (!at_front) {
+		c->ready_since_ms = now_ms;
+	}
+	int64_t tell_ms = c->ready_since_ms + queue->options.tell_after_ms;
+	timer_heap_set(&queue->conversation_timers, &c->timer, tell_ms > now_ms ? tell_ms : now_ms);
 	if (lane->reason == HELD_TENANT_PACE && c->line->closed_until_ms <= now_ms) {
 		queue_open_lane(queue, lane); /* it was closed for other tenants' sake */
 	}

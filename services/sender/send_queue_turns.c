@@ -175,8 +175,9 @@ static void on_ready_timer(struct send_queue *queue, struct conversation *c, int
 	int64_t least_ms = is_paced ? TELL_AGAIN_MIN_MS / 10 + c->lane->n_ready / 10
 				    : TELL_AGAIN_MIN_MS + c->lane->n_ready;
 	int64_t again_ms = until_ms - now_ms > least_ms ? until_ms - now_ms : least_ms;
-	if (reason != HELD_NOT) {
-		tell_held(queue, c, reason, is_paced ? until_ms : now_ms + again_ms, now_ms);
+	if (reason != HELD_NOT && queue->options.on_held != NULL) {
+		queue->options.on_held(
+			queue->options.ctx, c, reason, is_paced ? until_ms : now_ms + again_ms);
 	}
 	timer_heap_set(&queue->conversation_timers, &c->timer, now_ms + again_ms);
 }

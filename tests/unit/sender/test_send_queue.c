@@ -148,6 +148,23 @@ static void a_limit_on_the_session_keeps_everybodys_place(void **state)
 	assert_string_equal(go(f, 3000), "o1");
 }
 
+static void many_short_waits_are_told_as_one(void **state)
+{
+	struct fixture *f = *state;
+	add(f, A, "m1", 1);
+	for (int i = 0; i < 4; i++) {
+		int64_t now_ms = 100 * i;
+		pass(f, now_ms);
+		struct conversation *c = send_queue_next(f->queue, now_ms);
+		send_queue_asked(f->queue, c);
+		send_queue_denied(f->queue, c, HELD_SESSION_PACE, 100, now_ms);
+	}
+	assert_int_equal(f->n_held, 0);
+	pass(f, 301); /* 300 ms in the lane, though never for more than 100 at a time */
+	assert_int_equal(f->n_held, 1);
+	assert_int_equal(f->held_until_ms, 400);
+}
+
 static void a_tenants_limit_lets_other_tenants_pass_at_once(void **state)
 {
 	struct fixture *f = *state;
@@ -488,6 +505,7 @@ int main(void)
 		STORY(an_unknown_outcome_is_settled_by_a_late_ack_in_any_state),
 		STORY(a_limit_on_the_recipient_holds_only_that_conversation),
 		STORY(a_limit_on_the_session_keeps_everybodys_place),
+		STORY(many_short_waits_are_told_as_one),
 		STORY(a_tenants_limit_lets_other_tenants_pass_at_once),
 		STORY(nothing_heard_from_the_limiters_means_waiting_in_place),
 		STORY(a_session_that_is_not_ready_is_probed_and_costs_no_attempt),
