@@ -1,4 +1,5 @@
-/* Kinds of events. The numbers stand in Postgres and in webhooks.event_mask (bit n): never renumber. */
+/* Kinds of events. The numbers stand in Postgres and in webhooks.event_mask (bit n): never
+   renumber. */
 #ifndef WA_MODEL_EVENT_TYPE_H
 #define WA_MODEL_EVENT_TYPE_H
 
@@ -20,6 +21,7 @@ enum event_type {
 #define EVENT_TYPE_LAST 11
 
 const char *event_type_name(enum event_type type); /* "message_received", …, "test" */
-int event_type_parse(struct strview text, enum event_type *ret_type); /* the ten that can be subscribed to; 0 or -1 */
+/* The ten that can be subscribed to. 0 or -1. */
+int event_type_parse(struct strview text, enum event_type *ret_type);
 
 #endif

@@ -1,4 +1,5 @@
-/* A message's types and states, and the moves between states that are legal. The numbers stand in Postgres: never renumber. */
+/* A message's types and states, and the moves between states that are legal. The numbers stand in
+   Postgres: never renumber. */
 #ifndef WA_MODEL_MESSAGE_H
 #define WA_MODEL_MESSAGE_H
 
@@ -22,9 +23,9 @@ enum message_type {
 /* Drawn in docs/state/message.dot. */
 enum message_status {
 	MESSAGE_SCHEDULED = 1, /* waits for send_at */
-	MESSAGE_QUEUED = 2,    /* waits for its turn, a limit, or the next attempt after a certain failure */
-	MESSAGE_SENDING = 3,   /* claimed; or its last attempt's outcome is unknown */
-	MESSAGE_SENT = 4,      /* WhatsApp has acknowledged it */
+	MESSAGE_QUEUED = 2,    /* waits for its turn, a limit, or the next attempt after a failure */
+	MESSAGE_SENDING = 3, /* claimed; or its last attempt's outcome is unknown */
+	MESSAGE_SENT = 4,    /* WhatsApp has acknowledged it */
 	MESSAGE_DELIVERED = 5,
 	MESSAGE_READ = 6,
 	MESSAGE_FAILED = 7,
@@ -33,10 +34,11 @@ enum message_status {
 	MESSAGE_RECEIVED = 10, /* incoming */
 };
 
-const char *message_type_name(enum message_type type);              /* "text", … */
-int message_type_parse(struct strview text, enum message_type *ret_type); /* the five that can be sent; 0 or -1 */
+const char *message_type_name(enum message_type type); /* "text", … */
+/* The five that can be sent. 0 or -1. */
+int message_type_parse(struct strview text, enum message_type *ret_type);
 bool message_type_is_media(enum message_type type);
-const char *message_status_name(enum message_status status);        /* "scheduled", … */
+const char *message_status_name(enum message_status status); /* "scheduled", … */
 int message_status_parse(struct strview text, enum message_status *ret_status);
 const char *message_direction_name(enum message_direction direction); /* "outgoing", "incoming" */
 /* Neither sent nor final: it holds up its conversation. */
@@ -44,13 +46,13 @@ bool message_status_is_open(enum message_status status);
 bool message_may_move(enum message_status from, enum message_status to, bool outcome_unknown);
 
 /* Stable error codes (messages.error_code, message_failed events). */
-#define ERROR_NOT_ON_WHATSAPP  "not_on_whatsapp"
-#define ERROR_OUTCOME_UNKNOWN  "outcome_unknown"
-#define ERROR_ATTEMPTS_SPENT   "attempts_spent"
-#define ERROR_EXPIRED          "expired"
-#define ERROR_MEDIA_FAILED     "media_failed"
-#define ERROR_SET_ASIDE        "set_aside"
-#define ERROR_REJECTED         "rejected"
-#define ERROR_ERASED           "erased"
+#define ERROR_NOT_ON_WHATSAPP "not_on_whatsapp"
+#define ERROR_OUTCOME_UNKNOWN "outcome_unknown"
+#define ERROR_ATTEMPTS_SPENT  "attempts_spent"
+#define ERROR_EXPIRED         "expired"
+#define ERROR_MEDIA_FAILED    "media_failed"
+#define ERROR_SET_ASIDE       "set_aside"
+#define ERROR_REJECTED        "rejected"
+#define ERROR_ERASED          "erased"
 
 #endif

@@ -1,4 +1,5 @@
-/* Which partition a conversation or a contact's events belong to. Stored with rows: these functions never change. */
+/* Which partition a conversation or a contact's events belong to. Stored with rows: these functions
+   never change. */
 #ifndef WA_MODEL_PARTITION_H
 #define WA_MODEL_PARTITION_H
 
@@ -9,7 +10,9 @@
 #define OUTBOUND_PARTITIONS 32
 #define EVENT_PARTITIONS    32
 
-int partition_of_conversation(int32_t session_id, struct strview phone); /* sv_hash(phone) mixed with session_id, mod 32 */
-int partition_of_contact(int32_t contact_id);                           /* contact_id mod 32; the same as event_partition() */
+/* sv_hash(phone) mixed with session_id, mod 32. */
+int partition_of_conversation(int32_t session_id, struct strview phone);
+/* contact_id mod 32; the same as event_partition() of deploy/sql. */
+int partition_of_contact(int32_t contact_id);
 
 #endif

@@ -17,7 +17,8 @@ enum permission {
 
 const char *permission_name(enum permission permission); /* "messages:send", … */
 int permission_parse(struct strview text, enum permission *ret_permission);
-/* What a key with these bits may really do: messages:send includes messages:read and webhooks:manage unless it is strict. */
+/* What a key with these bits may really do: messages:send includes messages:read and
+   webhooks:manage unless it is strict. */
 int permission_expand(int bits, int strict);
 
 #endif

@@ -10,13 +10,20 @@
 #include "common/base/strview.h"
 
 enum outcome_kind {
-	OUTCOME_SENT = 1,    /* or beyond: the next of its conversation may go */
-	OUTCOME_FINAL = 2,   /* failed, cancelled, expired: the same */
-	OUTCOME_RETRY = 3,   /* queued again, due in next_in_ms, `attempts` made so far */
-	OUTCOME_UNKNOWN = 4, /* still sending; resend in next_in_ms unless a receipt settles it first */
-	OUTCOME_REFUSED = 5, /* the claim did not fit: reread the conversation from Postgres */
-	OUTCOME_NOT_READY = 6, /* the session cannot send now: keep it, try again in next_in_ms; costs no attempt */
-	OUTCOME_NO_MEDIA = 7,  /* its media is not fetched yet: the same, but it holds up nobody else of its session */
+	/* Or beyond: the next of its conversation may go. */
+	OUTCOME_SENT = 1,
+	/* Failed, cancelled, expired: the same. */
+	OUTCOME_FINAL = 2,
+	/* Queued again, due in next_in_ms, `attempts` made so far. */
+	OUTCOME_RETRY = 3,
+	/* Still sending; resend in next_in_ms unless a receipt settles it first. */
+	OUTCOME_UNKNOWN = 4,
+	/* The claim did not fit: reread the conversation from Postgres. */
+	OUTCOME_REFUSED = 5,
+	/* The session cannot send now: keep it, try again in next_in_ms; costs no attempt. */
+	OUTCOME_NOT_READY = 6,
+	/* Its media is not fetched yet: the same, but it holds up nobody else of its session. */
+	OUTCOME_NO_MEDIA = 7,
 };
 
 struct stream_ints {
@@ -27,18 +34,19 @@ struct stream_ints {
 #define STREAM_INT(f)  int64_t f;
 #define STREAM_TEXT(f) struct strview f;
 #define STREAM_INTS(f) struct stream_ints f;
-#define INT(f)  STREAM_INT(f)
-#define TEXT(f) STREAM_TEXT(f)
-#define INTS(f) STREAM_INTS(f)
+#define INT(f)         STREAM_INT(f)
+#define TEXT(f)        STREAM_TEXT(f)
+#define INTS(f)        STREAM_INTS(f)
 #define ENTRY(name, version, fields)                                                               \
 	struct name##_entry {                                                                      \
 		fields                                                                             \
 	};                                                                                         \
 	/* Append the msgpack form to out. */                                                      \
 	void name##_entry_encode(const struct name##_entry *entry, struct strbuf *out);            \
-	/* 0, or -1 with err for anything that is not such an entry of a known version. Texts are views into payload, lists lie \
-	   in pool. */                                                                             \
-	int name##_entry_decode(struct strview payload, struct pool *pool, struct name##_entry *ret_entry, struct err *err);
+	/* 0, or -1 with err for anything that is not such an entry of a known version. Texts are  \
+	   views into payload, lists lie in pool. */                                               \
+	int name##_entry_decode(struct strview payload, struct pool *pool,                         \
+		struct name##_entry *ret_entry, struct err *err);
 #include "common/model/stream_schema.h"
 #undef ENTRY
 #undef INT
@@ -51,9 +59,11 @@ void stream_name_outcome(int partition, char ret_name[STREAM_NAME_SIZE]);
 void stream_name_dispatch(int session_id, char ret_name[STREAM_NAME_SIZE]);
 void stream_name_events(int partition, char ret_name[STREAM_NAME_SIZE]);
 
-/* The key whose absence means that Redis lost what it held; any owner writes it (SET NX, a random value). */
+/* The key whose absence means that Redis lost what it held; any owner writes it (SET NX, a random
+   value). */
 #define STREAM_GENERATION_KEY "wa.generation"
-/* "held.<message id>": why a head waits, "<reason> <until, Unix ms>", with an expiry; written by the sender, shown by the api. */
+/* "held.<message id>": why a head waits, "<reason> <until, Unix ms>", with an expiry; written by
+   the sender, shown by the api. */
 #define STREAM_HELD_PREFIX "held."
 
 #endif
