@@ -21,23 +21,27 @@ static struct delivery *claimed(const struct delivery_prepare *prepare, int inde
 {
 	const struct store_key *key = &prepare->keys[index];
 
-	return delivery_queue_find(prepare->options.queue, key->webhook_id, key->sequence, prepare->claims[index]);
+	return delivery_queue_find(
+		prepare->options.queue, key->webhook_id, key->sequence, prepare->claims[index]);
 }
 
 /* The first of these sequences ("12,15") that the queue does not know; -1: it knows all. */
-static int64_t find_unknown(const struct delivery_prepare *prepare, int32_t webhook_id, struct strview sequences)
+static int64_t find_unknown(
+	const struct delivery_prepare *prepare, int32_t webhook_id, struct strview sequences)
 {
 	struct strview part;
 	int64_t sequence;
 
 	while (sv_split(&sequences, ',', &part)) {
-		if (sv_to_i64(part, &sequence) == 0 && !delivery_queue_knows(prepare->options.queue, webhook_id, sequence))
+		if (sv_to_i64(part, &sequence) == 0 &&
+			!delivery_queue_knows(prepare->options.queue, webhook_id, sequence))
 			return sequence;
 	}
 	return -1;
 }
 
-static void put_back(struct delivery_prepare *prepare, struct delivery *delivery, const struct store_prepared *row, int64_t now_ms)
+static void put_back(struct delivery_prepare *prepare, struct delivery *delivery,
+	const struct store_prepared *row, int64_t now_ms)
 {
 	struct delivery_facts facts = {
 		.attempts = row->attempts,
@@ -48,20 +52,24 @@ static void put_back(struct delivery_prepare *prepare, struct delivery *delivery
 	delivery_queue_put_back(prepare->options.queue, delivery, &facts, 0, now_ms);
 }
 
-static void render(const struct delivery_prepare *prepare, struct delivery *delivery, const struct store_prepared *row)
+static void render(const struct delivery_prepare *prepare, struct delivery *delivery,
+	const struct store_prepared *row)
 {
 	struct err err;
 
 	delivery->event_type = row->has_event ? (int)row->event.type : 0;
 	if (!row->has_event)
 		(void)err_set(&err, "the event's row is missing");
-	else if (event_render(&row->event, sv_from(prepare->options.public_url), &delivery->body, &err) == 0)
+	else if (event_render(&row->event, sv_from(prepare->options.public_url), &delivery->body,
+			 &err) == 0)
 		return;
-	log_error("delivery_render", log_int("webhook", delivery->webhook_id), log_int("sequence", delivery->sequence), log_err(&err));
+	log_error("delivery_render", log_int("webhook", delivery->webhook_id),
+		log_int("sequence", delivery->sequence), log_err(&err));
 	delivery->fault = mem_strdup(err.text);
 }
 
-static void take_row(struct delivery_prepare *prepare, struct delivery *delivery, const struct store_prepared *row, int64_t now_ms)
+static void take_row(struct delivery_prepare *prepare, struct delivery *delivery,
+	const struct store_prepared *row, int64_t now_ms)
 {
 	struct delivery_queue *queue = prepare->options.queue;
 
@@ -76,24 +84,27 @@ static void take_row(struct delivery_prepare *prepare, struct delivery *delivery
 	}
 	int64_t unknown = find_unknown(prepare, delivery->webhook_id, row->earlier);
 	if (unknown >= 0) {
-		log_debug("delivery_earlier", log_int("webhook", delivery->webhook_id), log_int("sequence", delivery->sequence),
-			log_int("earlier", unknown));
-		delivery_queue_resync(queue, delivery->webhook_id, delivery->partition, unknown, now_ms);
+		log_debug("delivery_earlier", log_int("webhook", delivery->webhook_id),
+			log_int("sequence", delivery->sequence), log_int("earlier", unknown));
+		delivery_queue_resync(
+			queue, delivery->webhook_id, delivery->partition, unknown, now_ms);
 		return;
 	}
 	render(prepare, delivery, row);
 	delivery_queue_prepared(queue, delivery, now_ms);
 }
 
-static void on_failed(struct delivery_prepare *prepare, const struct pg_result *result, int64_t now_ms)
+static void on_failed(
+	struct delivery_prepare *prepare, const struct pg_result *result, int64_t now_ms)
 {
-	log_warn("delivery_prepare", log_int("deliveries", prepare->n_keys), log_text("status", pg_status_name(pg_status(result))),
-		log_err(pg_err(result)));
+	log_warn("delivery_prepare", log_int("deliveries", prepare->n_keys),
+		log_text("status", pg_status_name(pg_status(result))), log_err(pg_err(result)));
 	prepare->rest_until_ms = now_ms + AGAIN_MS;
 	for (int i = 0; i < prepare->n_keys; i++) {
 		struct delivery *delivery = claimed(prepare, i);
 		if (delivery != NULL)
-			delivery_queue_put_back(prepare->options.queue, delivery, NULL, AGAIN_MS, now_ms);
+			delivery_queue_put_back(
+				prepare->options.queue, delivery, NULL, AGAIN_MS, now_ms);
 	}
 }
 
@@ -119,20 +130,24 @@ void delivery_prepare_run(struct delivery_prepare *prepare, int64_t now_ms)
 {
 	struct delivery *delivery;
 
-	if (prepare->n_keys > 0 || now_ms < prepare->rest_until_ms || !webhooker_store_is_up(prepare->options.store))
+	if (prepare->n_keys > 0 || now_ms < prepare->rest_until_ms ||
+		!webhooker_store_is_up(prepare->options.store))
 		return;
-	while (prepare->n_keys < MAX_BATCH && (delivery = delivery_queue_claim(prepare->options.queue, now_ms)) != NULL) {
+	while (prepare->n_keys < MAX_BATCH &&
+		(delivery = delivery_queue_claim(prepare->options.queue, now_ms)) != NULL) {
 		prepare->claims[prepare->n_keys] = delivery->claim;
 		prepare->keys[prepare->n_keys++] = (struct store_key){
 			.webhook_id = delivery->webhook_id,
 			.sequence = delivery->sequence,
 			.created_at_wall_ms = delivery->created_at_wall_ms,
 			.contact_id = delivery->contact_id,
-			.look_back_ms = prepare->options.look_back_ms(prepare->options.ctx, delivery->partition),
+			.look_back_ms = prepare->options.look_back_ms(
+				prepare->options.ctx, delivery->partition),
 		};
 	}
 	if (prepare->n_keys > 0)
-		store_prepare(prepare->options.store, prepare->keys, prepare->n_keys, on_read, prepare);
+		store_prepare(
+			prepare->options.store, prepare->keys, prepare->n_keys, on_read, prepare);
 }
 
 int64_t delivery_prepare_stale_count(const struct delivery_prepare *prepare)

@@ -6,7 +6,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 
-#define AGAIN_MS     100
+#define AGAIN_MS     100 /* while Postgres is away: how often to see whether it is back */
 #define AGAIN_MAX_MS 5000
 
 struct ends {
@@ -40,7 +40,8 @@ static void ends_grow(struct ends *ends)
 	ends->are_done = mem_realloc(ends->are_done, (size_t)ends->cap * sizeof(*ends->are_done));
 }
 
-void delivery_record_add(struct delivery_record *record, const struct delivery *delivery, const struct store_end *end)
+void delivery_record_add(struct delivery_record *record, const struct delivery *delivery,
+	const struct store_end *end)
 {
 	struct ends *ends = record->waiting;
 
@@ -61,7 +62,8 @@ static void ends_apply(struct delivery_record *record, struct ends *ends, int64_
 
 	for (int i = 0; i < ends->n; i++) {
 		const struct store_end *item = &ends->items[i];
-		struct delivery *delivery = delivery_queue_find(queue, item->webhook_id, item->sequence, ends->claims[i]);
+		struct delivery *delivery = delivery_queue_find(
+			queue, item->webhook_id, item->sequence, ends->claims[i]);
 		record->n_refused += !ends->are_done[i];
 		if (delivery == NULL)
 			continue; /* its partition was lost meanwhile */
@@ -69,10 +71,11 @@ static void ends_apply(struct delivery_record *record, struct ends *ends, int64_
 			delivery_queue_recorded(queue, delivery, now_ms);
 			continue;
 		}
-		log_info("delivery_refused", log_int("webhook", item->webhook_id), log_int("sequence", item->sequence),
-			log_int("attempts", item->attempts));
+		log_info("delivery_refused", log_int("webhook", item->webhook_id),
+			log_int("sequence", item->sequence), log_int("attempts", item->attempts));
 		delivery_queue_remove(queue, delivery, now_ms);
-		delivery_queue_resync(queue, item->webhook_id, item->partition, item->sequence, now_ms);
+		delivery_queue_resync(
+			queue, item->webhook_id, item->partition, item->sequence, now_ms);
 	}
 	ends->n = 0;
 	pool_reset(ends->pool);
@@ -84,7 +87,8 @@ static void on_written(void *ctx, const struct pg_result *result)
 
 	if (pg_status(result) != PG_OK) {
 		int64_t wait_ms = backoff_fail_ms(&record->backoff);
-		log_warn("delivery_record", log_int("ends", record->writing->n), log_text("status", pg_status_name(pg_status(result))),
+		log_warn("delivery_record", log_int("ends", record->writing->n),
+			log_text("status", pg_status_name(pg_status(result))),
 			log_err(pg_err(result)), log_int("again_ms", wait_ms));
 		loop_timer_arm(record->timer, wait_ms);
 		return;
@@ -102,7 +106,12 @@ static void write_ends(void *ctx)
 {
 	struct delivery_record *record = ctx;
 
-	store_record(record->options.store, record->writing->items, record->writing->n, on_written, record);
+	if (!webhooker_store_is_up(record->options.store)) {
+		loop_timer_arm(record->timer, AGAIN_MS);
+		return;
+	}
+	store_record(record->options.store, record->writing->items, record->writing->n, on_written,
+		record);
 }
 
 static void on_turn(void *ctx)

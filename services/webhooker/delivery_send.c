@@ -50,22 +50,27 @@ static void describe_error(struct delivery_send *send, const struct http_answer 
 	strbuf_deinit(&text);
 }
 
-static void log_news(const struct delivery *delivery, const struct store_end *end, const struct delivery_news *news)
+static void log_news(const struct delivery *delivery, const struct store_end *end,
+	const struct delivery_news *news)
 {
 	if (news->has_tripped)
-		log_warn("endpoint_tripped", log_int("webhook", delivery->webhook_id), log_sv("error", end->error));
+		log_warn("endpoint_tripped", log_int("webhook", delivery->webhook_id),
+			log_sv("error", end->error));
 	if (news->has_recovered)
 		log_info("endpoint_recovered", log_int("webhook", delivery->webhook_id));
 	if (end->status == DELIVERY_OUT_OF_ATTEMPTS)
-		log_warn("delivery_out_of_attempts", log_int("webhook", delivery->webhook_id), log_int("sequence", delivery->sequence),
+		log_warn("delivery_out_of_attempts", log_int("webhook", delivery->webhook_id),
+			log_int("sequence", delivery->sequence),
 			log_int("attempts", delivery->attempts), log_sv("error", end->error));
 	else if (!sv_is_null(end->error))
-		log_debug("delivery_failed", log_int("webhook", delivery->webhook_id), log_int("sequence", delivery->sequence),
-			log_int("attempts", delivery->attempts), log_int("next_ms", end->wait_ms), log_sv("error", end->error));
+		log_debug("delivery_failed", log_int("webhook", delivery->webhook_id),
+			log_int("sequence", delivery->sequence),
+			log_int("attempts", delivery->attempts), log_int("next_ms", end->wait_ms),
+			log_sv("error", end->error));
 }
 
-static void finish(struct delivery_send *send, struct delivery *delivery, const struct http_answer *answer,
-	struct delivery_verdict verdict, int64_t now_ms)
+static void finish(struct delivery_send *send, struct delivery *delivery,
+	const struct http_answer *answer, struct delivery_verdict verdict, int64_t now_ms)
 {
 	bool is_ok = verdict.verdict == VERDICT_OK;
 	struct delivery_result result = {
@@ -87,12 +92,14 @@ static void finish(struct delivery_send *send, struct delivery *delivery, const 
 		.response = send->response.len == 0 ? SV_NULL : strbuf_view(&send->response),
 	};
 
-	struct delivery_news news = delivery_queue_finish(send->options.queue, delivery, &result, now_ms);
+	struct delivery_news news =
+		delivery_queue_finish(send->options.queue, delivery, &result, now_ms);
 	end.status = news.end.status;
 	end.wait_ms = news.end.wait_ms;
 	delivery_record_add(send->options.record, delivery, &end);
 	if (is_ok || verdict.is_charged)
-		endpoint_set_note(send->options.endpoints, delivery->webhook_id, news.failing_for_ms, end.ago_ms);
+		endpoint_set_note(send->options.endpoints, delivery->webhook_id,
+			news.failing_for_ms, end.ago_ms);
 	if (verdict.verdict == VERDICT_GIVE_UP)
 		endpoint_set_gone(send->options.endpoints, delivery->webhook_id);
 	log_news(delivery, &end, &news);
@@ -116,7 +123,8 @@ static void on_answer(void *ctx, const struct http_answer *answer)
 }
 
 /* A fault that the endpoint does not know of: it was never called. */
-static void fail_unsent(struct delivery_send *send, struct delivery *delivery, const char *fault, int64_t now_ms)
+static void fail_unsent(
+	struct delivery_send *send, struct delivery *delivery, const char *fault, int64_t now_ms)
 {
 	struct http_answer none = {.failure = HTTP_FAILURE_ABORTED, .retry_after_ms = -1};
 	struct delivery_verdict verdict = {.verdict = VERDICT_RETRY, .is_charged = false};
@@ -134,7 +142,8 @@ static const char *event_name_of(const struct delivery *delivery)
 	return event_type_name((enum event_type)delivery->event_type);
 }
 
-static void post(struct delivery_send *send, struct delivery *delivery, const struct endpoint *endpoint)
+static void post(
+	struct delivery_send *send, struct delivery *delivery, const struct endpoint *endpoint)
 {
 	char id[ID_SIZE], timestamp[NUMBER_SIZE], attempt[NUMBER_SIZE];
 	int64_t timestamp_s = clock_wall_ms() / 1000;
@@ -143,7 +152,8 @@ static void post(struct delivery_send *send, struct delivery *delivery, const st
 	id_of_event(delivery->sequence, id);
 	(void)snprintf(timestamp, sizeof(timestamp), "%" PRId64, timestamp_s);
 	(void)snprintf(attempt, sizeof(attempt), "%d", delivery->attempts + 1);
-	signatures_make(&send->signatures, endpoint->secrets, endpoint->n_secrets, id, timestamp_s, strbuf_view(&delivery->body));
+	signatures_make(&send->signatures, endpoint->secrets, endpoint->n_secrets, id, timestamp_s,
+		strbuf_view(&delivery->body));
 	const struct http_header headers[] = {
 		{"Content-Type", "application/json"},
 		{"User-Agent", USER_AGENT},
@@ -160,7 +170,9 @@ static void post(struct delivery_send *send, struct delivery *delivery, const st
 		.headers = headers,
 		.n_headers = (int)array_len(headers),
 		.body = strbuf_view(&delivery->body),
-		.connect_timeout_ms = send->options.timeout_ms < CONNECT_TIMEOUT_MS ? send->options.timeout_ms : CONNECT_TIMEOUT_MS,
+		.connect_timeout_ms = send->options.timeout_ms < CONNECT_TIMEOUT_MS
+					      ? send->options.timeout_ms
+					      : CONNECT_TIMEOUT_MS,
 		.total_timeout_ms = send->options.timeout_ms,
 		.max_response_bytes = SEND_RESPONSE_MAX_BYTES,
 		.cut_response = true,
@@ -172,7 +184,8 @@ static void post(struct delivery_send *send, struct delivery *delivery, const st
 
 void delivery_send_start(struct delivery_send *send, struct delivery *delivery, int64_t now_ms)
 {
-	const struct endpoint *endpoint = endpoint_set_find(send->options.endpoints, delivery->webhook_id);
+	const struct endpoint *endpoint =
+		endpoint_set_find(send->options.endpoints, delivery->webhook_id);
 
 	ASSERT(delivery->state == DELIVERY_SENDING);
 	if (delivery->fault != NULL)

@@ -26,7 +26,8 @@ struct delivery_send_options {
 
 struct delivery_send *delivery_send_new(const struct delivery_send_options *options);
 void delivery_send_free(struct delivery_send **send); /* none may be in flight */
-void delivery_send_start(struct delivery_send *send, struct delivery *delivery, int64_t now_ms); /* it is SENDING */
+void delivery_send_start(
+	struct delivery_send *send, struct delivery *delivery, int64_t now_ms); /* it is SENDING */
 /* Break it off; nothing is recorded. It is about to vanish from the queue. */
 void delivery_send_cancel(struct delivery *delivery);
 

@@ -81,7 +81,7 @@ static void look_taking(struct delivery_slots *slots, struct outlet *outlet, int
 
 	timer_heap_remove(slots->timers, &outlet->timer);
 	/* What is slow needs nothing prepared ahead. */
-	if (outlet->n_claimed >= (slow ? 1 : 2) * slots->per_endpoint)
+	if (outlet->n_claimed >= (slow ? 1 : SLOTS_PREPARED_FACTOR) * slots->per_endpoint)
 		return;
 	if (has_fresh && !slow)
 		join_fresh(slots, outlet);
@@ -231,7 +231,7 @@ static struct delivery *claim_fresh(struct delivery_slots *slots, int64_t now_ms
 
 struct delivery *delivery_slots_claim(struct delivery_slots *slots, int64_t now_ms)
 {
-	if (slots->n_claimed >= 2 * slots->total)
+	if (slots->n_claimed >= SLOTS_PREPARED_FACTOR * slots->total)
 		return NULL;
 	slots->trouble_is_next = !slots->trouble_is_next;
 	struct delivery *delivery =

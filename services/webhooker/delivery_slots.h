@@ -1,19 +1,20 @@
 /*
  * Who may go next: the slots of the process shared fairly among endpoints. Pure.
  *
- * Endpoints take turns. An endpoint has at most `per_endpoint` POSTs in flight, and as many more
- * being prepared, so that a POST's end is followed by the next one at once. Retries, and all of
- * endpoints that are slow or take nothing, get at most half of all slots; retries to one endpoint
- * at most half of its own: so what is fresh always finds a slot. A tripped endpoint gets one.
+ * Endpoints take turns. An endpoint has at most `per_endpoint` POSTs in flight; while it is quick,
+ * SLOTS_PREPARED_FACTOR times as many are claimed, so that one that ends is followed by the next
+ * at once. Retries, and all of endpoints that are slow or take nothing, get at most half of all
+ * slots; retries to one endpoint at most half of its own: so what is fresh always finds a slot.
+ * A tripped endpoint gets one.
  */
 #ifndef WA_WEBHOOKER_DELIVERY_SLOTS_H
 #define WA_WEBHOOKER_DELIVERY_SLOTS_H
 
 #include "services/webhooker/outlet.h"
 
-#define SLOW_ENDPOINT_MS                                                                           \
-	1000 /* an answer that took longer, or has been waited for longer, makes an endpoint slow  \
-	      */
+/* An answer that took longer, or has been waited for longer, makes an endpoint slow. */
+#define SLOW_ENDPOINT_MS      1000
+#define SLOTS_PREPARED_FACTOR 4
 
 struct delivery_slots {
 	int per_endpoint;

@@ -31,8 +31,8 @@ void endpoint_free(struct endpoint **endpoint)
 	*endpoint = NULL;
 }
 
-static int open_secret(const struct secret_box *box, struct strview public_id, struct strview sealed,
-	struct signature_secret *ret_secret, struct err *err)
+static int open_secret(const struct secret_box *box, struct strview public_id,
+	struct strview sealed, struct signature_secret *ret_secret, struct err *err)
 {
 	struct strbuf context = STRBUF_INIT, text = STRBUF_INIT;
 
@@ -49,22 +49,26 @@ static int open_secret(const struct secret_box *box, struct strview public_id, s
 }
 
 /* One that cannot be opened is left out: the others sign. */
-static void open_secrets(struct endpoint *endpoint, const struct secret_box *box, const struct pg_result *result, int first, int n_rows)
+static void open_secrets(struct endpoint *endpoint, const struct secret_box *box,
+	const struct pg_result *result, int first, int n_rows)
 {
 	drop_secrets(endpoint);
 	(void)err_set(&endpoint->fault, "it has no signing secret");
-	for (int row = first; row < first + n_rows && endpoint->n_secrets < SIGNATURE_SECRETS_MAX; row++) {
+	for (int row = first; row < first + n_rows && endpoint->n_secrets < SIGNATURE_SECRETS_MAX;
+		row++) {
 		struct store_endpoint from;
 		store_endpoint_row(result, row, &from);
 		if (!sv_is_null(from.sealed) &&
-			open_secret(box, from.public_id, from.sealed, &endpoint->secrets[endpoint->n_secrets], &endpoint->fault) == 0)
+			open_secret(box, from.public_id, from.sealed,
+				&endpoint->secrets[endpoint->n_secrets], &endpoint->fault) == 0)
 			endpoint->n_secrets++;
 	}
 	if (endpoint->n_secrets > 0)
 		endpoint->fault.text[0] = '\0';
 }
 
-static bool secrets_have_changed(struct endpoint *endpoint, const struct pg_result *result, int first, int n_rows)
+static bool secrets_have_changed(
+	struct endpoint *endpoint, const struct pg_result *result, int first, int n_rows)
 {
 	struct strbuf sealed = STRBUF_INIT;
 
@@ -87,7 +91,8 @@ static enum outlet_state state_of(const struct store_endpoint *row)
 	return row->is_active ? OUTLET_OPEN : OUTLET_PAUSED;
 }
 
-bool endpoint_take_rows(struct endpoint *endpoint, const struct secret_box *box, const struct pg_result *result, int first, int n_rows)
+bool endpoint_take_rows(struct endpoint *endpoint, const struct secret_box *box,
+	const struct pg_result *result, int first, int n_rows)
 {
 	struct store_endpoint row;
 

@@ -31,7 +31,8 @@ static void on_closed(void *ctx, const struct pg_result *result)
 
 	close->is_closing = false;
 	if (pg_status(result) != PG_OK) {
-		log_warn("endpoint_close", log_int("webhook", close->wanted[0]), log_text("status", pg_status_name(pg_status(result))),
+		log_warn("endpoint_close", log_int("webhook", close->wanted[0]),
+			log_text("status", pg_status_name(pg_status(result))),
 			log_err(pg_err(result)));
 		loop_timer_arm(close->timer, CLOSE_AGAIN_MS);
 		return;
@@ -39,7 +40,8 @@ static void on_closed(void *ctx, const struct pg_result *result)
 	int64_t n = pg_affected(result);
 	close->n_closed += n;
 	if (n > 0)
-		log_info("endpoint_close", log_int("webhook", close->wanted[0]), log_int("deliveries", n));
+		log_info("endpoint_close", log_int("webhook", close->wanted[0]),
+			log_int("deliveries", n));
 	if (n < CLOSE_BATCH)
 		drop_first(close);
 	loop_timer_arm(close->timer, 0);
@@ -54,12 +56,14 @@ static void on_timer(void *ctx)
 		return;
 	int n = close->options.partitions(close->options.ctx, partitions);
 	close->is_closing = true;
-	store_endpoint_close(close->options.store, close->wanted[0], partitions, n, CLOSE_BATCH, on_closed, close);
+	store_endpoint_close(close->options.store, close->wanted[0], partitions, n, CLOSE_BATCH,
+		on_closed, close);
 }
 
 void endpoint_close_want(struct endpoint_close *close, int32_t webhook_id)
 {
-	/* The one that is being closed may have been read before this came: it is wanted once more. */
+	/* The one that is being closed may have been read before this came: it is wanted once more.
+	 */
 	for (int i = close->is_closing; i < close->n_wanted; i++) {
 		if (close->wanted[i] == webhook_id)
 			return;

@@ -1,4 +1,5 @@
-/* Closes what endpoints that are deleted or disabled are still owed, in batches. What was closed can be replayed. */
+/* Closes what endpoints that are deleted or disabled are still owed, in batches. What was closed
+ * can be replayed. */
 #ifndef WA_WEBHOOKER_ENDPOINT_CLOSE_H
 #define WA_WEBHOOKER_ENDPOINT_CLOSE_H
 
@@ -16,7 +17,9 @@ struct endpoint_close_options {
 
 struct endpoint_close *endpoint_close_new(const struct endpoint_close_options *options);
 void endpoint_close_free(struct endpoint_close **close);
-void endpoint_close_want(struct endpoint_close *close, int32_t webhook_id); /* any number of times */
-int64_t endpoint_close_count(const struct endpoint_close *close); /* deliveries closed since the start */
+void endpoint_close_want(
+	struct endpoint_close *close, int32_t webhook_id); /* any number of times */
+int64_t endpoint_close_count(
+	const struct endpoint_close *close); /* deliveries closed since the start */
 
 #endif

@@ -9,8 +9,8 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 
-#define MAX_READ     500 /* endpoints in one statement */
-#define MAX_NOTES    256
+#define MAX_READ      500 /* endpoints in one statement */
+#define MAX_NOTES     256
 #define READ_AGAIN_MS 250
 
 struct note {
@@ -29,7 +29,7 @@ struct endpoint_set {
 	int n_wanted;
 	int wanted_cap;
 	int64_t reading[MAX_READ];
-	int n_reading;   /* 0: no read is under way */
+	int n_reading; /* 0: no read is under way */
 	struct note notes[MAX_NOTES];
 	int n_notes;
 	bool is_writing;
@@ -48,7 +48,8 @@ static void want(struct endpoint_set *set, int32_t webhook_id)
 {
 	if (set->n_wanted == set->wanted_cap) {
 		set->wanted_cap = set->wanted_cap == 0 ? 64 : set->wanted_cap * 2;
-		set->wanted = mem_realloc(set->wanted, (size_t)set->wanted_cap * sizeof(*set->wanted));
+		set->wanted =
+			mem_realloc(set->wanted, (size_t)set->wanted_cap * sizeof(*set->wanted));
 	}
 	set->wanted[set->n_wanted++] = webhook_id;
 	loop_turn_request(set->turn);
@@ -65,13 +66,14 @@ void endpoint_set_want(struct endpoint_set *set, int32_t webhook_id)
 
 static void tell(struct endpoint_set *set, struct endpoint *endpoint, enum outlet_state before)
 {
-	delivery_queue_set_outlet(set->options.queue, endpoint->webhook_id, endpoint->state, endpoint->is_failing,
-		endpoint->failing_for_ms, clock_mono_ms());
+	delivery_queue_set_outlet(set->options.queue, endpoint->webhook_id, endpoint->state,
+		endpoint->is_failing, endpoint->failing_for_ms, clock_mono_ms());
 	if (endpoint->state != before)
 		set->options.on_change(set->options.ctx, endpoint->webhook_id, endpoint->state);
 }
 
-static void take_read(struct endpoint_set *set, int32_t webhook_id, const struct pg_result *result, int first, int n_rows)
+static void take_read(struct endpoint_set *set, int32_t webhook_id, const struct pg_result *result,
+	int first, int n_rows)
 {
 	struct endpoint *endpoint = endpoint_set_find(set, webhook_id);
 
@@ -81,7 +83,8 @@ static void take_read(struct endpoint_set *set, int32_t webhook_id, const struct
 	if (n_rows == 0)
 		endpoint_take_absence(endpoint);
 	else if (endpoint_take_rows(endpoint, set->options.box, result, first, n_rows))
-		log_error("endpoint_unsigned", log_int("webhook", webhook_id), log_err(&endpoint->fault));
+		log_error("endpoint_unsigned", log_int("webhook", webhook_id),
+			log_err(&endpoint->fault));
 	tell(set, endpoint, before);
 }
 
@@ -113,7 +116,8 @@ static void on_read(void *ctx, const struct pg_result *result)
 		loop_turn_request(set->turn);
 		return;
 	}
-	log_warn("endpoints_read", log_text("status", pg_status_name(pg_status(result))), log_err(pg_err(result)));
+	log_warn("endpoints_read", log_text("status", pg_status_name(pg_status(result))),
+		log_err(pg_err(result)));
 	for (int i = 0; i < set->n_reading; i++)
 		want(set, (int32_t)set->reading[i]);
 	set->n_reading = 0;
@@ -144,12 +148,17 @@ static void read_wanted(struct endpoint_set *set)
 		return;
 	if (set->n_wanted == 0)
 		return;
+	if (!webhooker_store_is_up(set->options.store)) {
+		loop_timer_arm(set->retry_timer, READ_AGAIN_MS);
+		return;
+	}
 	qsort(set->wanted, (size_t)set->n_wanted, sizeof(*set->wanted), compare_ids);
 	set->n_wanted = drop_doubles(set->wanted, set->n_wanted);
 	set->n_reading = set->n_wanted < MAX_READ ? set->n_wanted : MAX_READ;
 	set->n_wanted -= set->n_reading;
 	memcpy(set->reading, set->wanted, (size_t)set->n_reading * sizeof(*set->wanted));
-	memmove(set->wanted, set->wanted + set->n_reading, (size_t)set->n_wanted * sizeof(*set->wanted));
+	memmove(set->wanted, set->wanted + set->n_reading,
+		(size_t)set->n_wanted * sizeof(*set->wanted));
 	store_endpoints(set->options.store, set->reading, set->n_reading, on_read, set);
 }
 
@@ -160,9 +169,11 @@ static void on_noted(void *ctx, const struct pg_result *result)
 	struct endpoint_set *set = ctx;
 
 	set->is_writing = false;
-	/* What was not written shows when the row is reread, and is noted again with the next POST. */
+	/* What was not written shows when the row is reread, and is noted again with the next POST.
+	 */
 	if (pg_status(result) != PG_OK)
-		log_warn("endpoints_note", log_text("status", pg_status_name(pg_status(result))), log_err(pg_err(result)));
+		log_warn("endpoints_note", log_text("status", pg_status_name(pg_status(result))),
+			log_err(pg_err(result)));
 	loop_turn_request(set->turn);
 }
 
@@ -179,7 +190,8 @@ static void write_notes(struct endpoint_set *set)
 		ago_ms[i] = set->notes[i].ago_ms;
 	}
 	set->is_writing = true;
-	store_endpoints_failing(set->options.store, ids, are_failing, ago_ms, set->n_notes, on_noted, set);
+	store_endpoints_failing(
+		set->options.store, ids, are_failing, ago_ms, set->n_notes, on_noted, set);
 	set->n_notes = 0;
 }
 
@@ -193,7 +205,8 @@ static void note(struct endpoint_set *set, int32_t webhook_id, bool is_failing, 
 		return;
 	if (i == set->n_notes)
 		set->n_notes++;
-	set->notes[i] = (struct note){.webhook_id = webhook_id, .is_failing = is_failing, .ago_ms = ago_ms};
+	set->notes[i] =
+		(struct note){.webhook_id = webhook_id, .is_failing = is_failing, .ago_ms = ago_ms};
 	loop_turn_request(set->turn);
 }
 
@@ -205,7 +218,8 @@ static void on_disabled(void *ctx, const struct pg_result *result)
 		loop_timer_arm(set->reread_timer, 0);
 }
 
-void endpoint_set_note(struct endpoint_set *set, int32_t webhook_id, int64_t failing_for_ms, int64_t ago_ms)
+void endpoint_set_note(
+	struct endpoint_set *set, int32_t webhook_id, int64_t failing_for_ms, int64_t ago_ms)
 {
 	struct endpoint *endpoint = endpoint_set_find(set, webhook_id);
 	bool is_failing = failing_for_ms >= 0;
@@ -216,7 +230,8 @@ void endpoint_set_note(struct endpoint_set *set, int32_t webhook_id, int64_t fai
 		endpoint->is_failing = is_failing;
 		note(set, webhook_id, is_failing, ago_ms);
 	} else if (failing_for_ms > ENDPOINT_FAILING_MS) {
-		store_endpoint_disable(set->options.store, webhook_id, "failing", ENDPOINT_FAILING_MS, on_disabled, set);
+		store_endpoint_disable(set->options.store, webhook_id, "failing",
+			ENDPOINT_FAILING_MS, on_disabled, set);
 	}
 }
 
@@ -266,7 +281,8 @@ static void on_reread(void *ctx)
 
 	loop_timer_arm(set->reread_timer, ENDPOINT_REREAD_MS);
 	if (set->n_reading == 0 && set->n_wanted == 0)
-		delivery_queue_each_outlet(set->options.queue, ENDPOINT_IDLE_MS, clock_mono_ms(), on_known, on_forgotten, set);
+		delivery_queue_each_outlet(set->options.queue, ENDPOINT_IDLE_MS, clock_mono_ms(),
+			on_known, on_forgotten, set);
 }
 
 struct endpoint_set *endpoint_set_new(const struct endpoint_set_options *options)

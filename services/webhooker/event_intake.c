@@ -71,8 +71,9 @@ static void drop_partition(struct odd_list *list, int partition, const struct od
 static void set_aside(struct event_intake *intake, struct odd_entry *odd)
 {
 	id_new("sa", clock_wall_ms(), odd->set_aside_id);
-	log_error("event_set_aside", log_text("stream", odd->stream), log_text("entry", odd->entry_id),
-		log_text("set_aside", odd->set_aside_id), log_err(&odd->reason));
+	log_error("event_set_aside", log_text("stream", odd->stream),
+		log_text("entry", odd->entry_id), log_text("set_aside", odd->set_aside_id),
+		log_err(&odd->reason));
 	TAILQ_INSERT_TAIL(&intake->set_asides, odd, in_list);
 	if (!intake->is_writing && !loop_timer_is_armed(intake->set_aside_timer))
 		loop_timer_arm(intake->set_aside_timer, 0);
@@ -85,7 +86,8 @@ static void on_set_aside(void *ctx, const struct pg_result *result)
 
 	intake->is_writing = false;
 	if (pg_status(result) != PG_OK) {
-		log_warn("event_set_aside", log_text("status", pg_status_name(pg_status(result))), log_err(pg_err(result)));
+		log_warn("event_set_aside", log_text("status", pg_status_name(pg_status(result))),
+			log_err(pg_err(result)));
 		loop_timer_arm(intake->set_aside_timer, SET_ASIDE_AGAIN_MS);
 		return;
 	}
@@ -103,8 +105,8 @@ static void on_set_aside_timer(void *ctx)
 	if (odd == NULL || intake->is_writing)
 		return;
 	intake->is_writing = true;
-	store_set_aside(intake->options.store, odd->set_aside_id, odd->stream, strbuf_view(&odd->payload), odd->reason.text, on_set_aside,
-		intake);
+	store_set_aside(intake->options.store, odd->set_aside_id, odd->stream,
+		strbuf_view(&odd->payload), odd->reason.text, on_set_aside, intake);
 }
 
 /* --- taking in --- */
@@ -142,7 +144,8 @@ static void on_suspect_timer(void *ctx)
 	odd_drop(&intake->suspects, odd);
 }
 
-/* Nothing else is read while suspects are taken in, one a turn, so that what came before them has been acknowledged by then. */
+/* Nothing else is read while suspects are taken in, one a turn, so that what came before them has
+ * been acknowledged by then. */
 static void suspect(struct event_intake *intake, struct odd_entry *odd)
 {
 	if (TAILQ_EMPTY(&intake->suspects)) {
@@ -191,8 +194,10 @@ static void on_change(void *ctx, bool up, const struct err *err)
 
 struct event_intake *event_intake_new(const struct event_intake_options *options, struct err *err)
 {
-	static const struct stream_reader_events events = {.on_entry = on_entry, .on_reset = on_reset, .on_change = on_change};
-	struct stream_reader_options reader_options = {.redis_url = options->redis_url, .group = "webhooker"};
+	static const struct stream_reader_events events = {
+		.on_entry = on_entry, .on_reset = on_reset, .on_change = on_change};
+	struct stream_reader_options reader_options = {
+		.redis_url = options->redis_url, .group = "webhooker"};
 	struct event_intake *intake = mem_new(struct event_intake);
 
 	intake->options = *options;
@@ -204,8 +209,10 @@ struct event_intake *event_intake_new(const struct event_intake_options *options
 	intake->pool = pool_new();
 	TAILQ_INIT(&intake->suspects);
 	TAILQ_INIT(&intake->set_asides);
-	intake->suspect_timer = loop_timer_new(options->loop, "event_suspect", on_suspect_timer, intake);
-	intake->set_aside_timer = loop_timer_new(options->loop, "event_set_aside", on_set_aside_timer, intake);
+	intake->suspect_timer =
+		loop_timer_new(options->loop, "event_suspect", on_suspect_timer, intake);
+	intake->set_aside_timer =
+		loop_timer_new(options->loop, "event_set_aside", on_set_aside_timer, intake);
 	return intake;
 }
 
@@ -238,7 +245,8 @@ void event_intake_remove(struct event_intake *intake, int partition)
 	stream_name_events(partition, stream);
 	stream_reader_remove(intake->reader, stream);
 	drop_partition(&intake->suspects, partition, NULL);
-	drop_partition(&intake->set_asides, partition, intake->is_writing ? TAILQ_FIRST(&intake->set_asides) : NULL);
+	drop_partition(&intake->set_asides, partition,
+		intake->is_writing ? TAILQ_FIRST(&intake->set_asides) : NULL);
 }
 
 void event_intake_pause(struct event_intake *intake)

@@ -1,7 +1,8 @@
 /*
- * Takes entries of events.{e} in: decodes them and puts what they wake into the delivery queue. An entry is acknowledged when its
- * deliveries lie in memory or are known to be left to Postgres. One that cannot be decoded is set aside; one that two readers died
- * of is taken in alone, and set aside after two more deaths.
+ * Takes entries of events.{e} in: decodes them and puts what they wake into the delivery queue. An
+ * entry is acknowledged when its deliveries lie in memory or are known to be left to Postgres. One
+ * that cannot be decoded is set aside; one that two readers died of is taken in alone, and set
+ * aside after two more deaths.
  */
 #ifndef WA_WEBHOOKER_EVENT_INTAKE_H
 #define WA_WEBHOOKER_EVENT_INTAKE_H
@@ -29,8 +30,8 @@ struct event_intake *event_intake_new(const struct event_intake_options *options
 void event_intake_free(struct event_intake **intake);
 void event_intake_add(struct event_intake *intake, int partition);
 void event_intake_remove(struct event_intake *intake, int partition);
-void event_intake_pause(struct event_intake *intake); /* for good: the process is ending */
-int64_t event_intake_count(const struct event_intake *intake);           /* entries taken in */
+void event_intake_pause(struct event_intake *intake);          /* for good: the process is ending */
+int64_t event_intake_count(const struct event_intake *intake); /* entries taken in */
 int64_t event_intake_set_aside_count(const struct event_intake *intake);
 
 #endif

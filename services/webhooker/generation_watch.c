@@ -7,8 +7,8 @@
 #include "common/base/rng.h"
 #include "common/model/stream_codec.h"
 
-#define LOOK_MS        1000
-#define COMMAND_MS     2000
+#define LOOK_MS          1000
+#define COMMAND_MS       2000
 #define GENERATION_BYTES 16
 
 struct generation_watch {
@@ -50,7 +50,8 @@ static void put_new(struct generation_watch *watch)
 
 	rng_bytes(random, sizeof(random));
 	hex_encode(random, sizeof(random), &value);
-	struct strview argv[] = {SV_LIT("SET"), SV_LIT(STREAM_GENERATION_KEY), strbuf_view(&value), SV_LIT("NX")};
+	struct strview argv[] = {
+		SV_LIT("SET"), SV_LIT(STREAM_GENERATION_KEY), strbuf_view(&value), SV_LIT("NX")};
 	redis_conn_command(watch->conn, (int)array_len(argv), argv, COMMAND_MS, on_set, watch);
 	strbuf_deinit(&value);
 }
@@ -80,7 +81,8 @@ static void on_timer(void *ctx)
 	redis_conn_command(watch->conn, (int)array_len(argv), argv, COMMAND_MS, on_got, watch);
 }
 
-struct generation_watch *generation_watch_new(struct loop *loop, struct redis_conn *conn, void (*on_lost)(void *ctx), void *ctx)
+struct generation_watch *generation_watch_new(
+	struct loop *loop, struct redis_conn *conn, void (*on_lost)(void *ctx), void *ctx)
 {
 	struct generation_watch *watch = mem_new(struct generation_watch);
 

@@ -1,4 +1,5 @@
-/* Watches Redis's generation key (docs/streams.md): when it is gone or has changed, entries were lost. */
+/* Watches Redis's generation key (docs/streams.md): when it is gone or has changed, entries were
+ * lost. */
 #ifndef WA_WEBHOOKER_GENERATION_WATCH_H
 #define WA_WEBHOOKER_GENERATION_WATCH_H
 
@@ -7,7 +8,8 @@
 struct generation_watch;
 
 /* conn is borrowed. on_lost is not called for what is found first: who starts rereads anyway. */
-struct generation_watch *generation_watch_new(struct loop *loop, struct redis_conn *conn, void (*on_lost)(void *ctx), void *ctx);
+struct generation_watch *generation_watch_new(
+	struct loop *loop, struct redis_conn *conn, void (*on_lost)(void *ctx), void *ctx);
 void generation_watch_free(struct generation_watch **watch); /* after conn */
 
 #endif

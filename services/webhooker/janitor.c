@@ -4,9 +4,9 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 
-#define KEYS_BATCH      1000
-#define KEYS_EVERY_MS   1000
-#define AGAIN_MS        10000 /* after a failure */
+#define KEYS_BATCH    1000
+#define KEYS_EVERY_MS 1000
+#define AGAIN_MS      10000 /* after a failure */
 
 struct janitor {
 	struct webhooker_store *store;
@@ -22,7 +22,8 @@ static bool has_failed(struct janitor *janitor, const char *at, const struct pg_
 	janitor->is_working = false;
 	if (pg_status(result) == PG_OK)
 		return false;
-	log_warn(at, log_text("status", pg_status_name(pg_status(result))), log_err(pg_err(result)));
+	log_warn(
+		at, log_text("status", pg_status_name(pg_status(result))), log_err(pg_err(result)));
 	loop_timer_arm(janitor->timer, AGAIN_MS);
 	return true;
 }

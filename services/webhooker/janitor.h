@@ -1,6 +1,7 @@
 /*
- * Housekeeping of the whole deployment, done by whoever holds event partition 0, at once and then every hour: day partitions are
- * made ahead and dropped when they are old, idempotency keys that nobody can need any more are deleted, a bounded batch a second.
+ * Housekeeping of the whole deployment, done by whoever holds event partition 0, at once and then
+ * every hour: day partitions are made ahead and dropped when they are old, idempotency keys that
+ * nobody can need any more are deleted, a bounded batch a second.
  */
 #ifndef WA_WEBHOOKER_JANITOR_H
 #define WA_WEBHOOKER_JANITOR_H

@@ -8,8 +8,8 @@
 #include "common/model/partition.h"
 #include "services/webhooker/delivery_shard.h"
 
-#define AGAIN_MS       500       /* after a read that failed */
-#define REST_FACTOR    20        /* a slow pass rests that many times as long as its page took */
+#define AGAIN_MS       250 /* after a read that failed, or while Postgres is away */
+#define REST_FACTOR    20  /* a slow pass rests that many times as long as its page took */
 #define REST_MIN_MS    20
 #define CLOCK_AHEAD_MS (-3600000) /* a "least age" that leaves nothing out */
 
@@ -127,7 +127,9 @@ static void rest(struct open_sweep *sweep)
 	int64_t took_ms = clock_mono_ms() - sweep->pass.page_began_ms;
 	int64_t rest_ms = took_ms * REST_FACTOR;
 
-	loop_timer_arm(sweep->timer, sweep->pass.is_load ? 0 : rest_ms < REST_MIN_MS ? REST_MIN_MS : rest_ms);
+	loop_timer_arm(sweep->timer, sweep->pass.is_load     ? 0
+				     : rest_ms < REST_MIN_MS ? REST_MIN_MS
+							     : rest_ms);
 }
 
 static void on_page(void *ctx, const struct pg_result *result)
@@ -144,7 +146,8 @@ static void on_page(void *ctx, const struct pg_result *result)
 		return;
 	}
 	if (pg_status(result) != PG_OK) {
-		log_warn("open_sweep", log_int("partition", sweep->pass.partition), log_text("status", pg_status_name(pg_status(result))),
+		log_warn("open_sweep", log_int("partition", sweep->pass.partition),
+			log_text("status", pg_status_name(pg_status(result))),
 			log_err(pg_err(result)));
 		loop_timer_arm(sweep->timer, AGAIN_MS);
 		return;
@@ -164,6 +167,10 @@ static void step(void *ctx)
 
 	if (sweep->is_reading || sweep->is_stopped)
 		return;
+	if (!webhooker_store_is_up(sweep->options.store)) {
+		loop_timer_arm(sweep->timer, AGAIN_MS);
+		return;
+	}
 	if (load >= 0 && (pass->partition < 0 || !pass->is_load)) {
 		pass_begin(sweep, load, true);
 	} else if (pass->partition < 0) {
@@ -191,7 +198,8 @@ static void void_pass(struct open_sweep *sweep, int partition)
 void open_sweep_add(struct open_sweep *sweep, int partition)
 {
 	void_pass(sweep, partition);
-	sweep->swept[partition] = (struct swept){.is_added = true, .wants_load = true, .oldest_wall_ms = -1};
+	sweep->swept[partition] =
+		(struct swept){.is_added = true, .wants_load = true, .oldest_wall_ms = -1};
 	loop_timer_arm(sweep->timer, 0);
 }
 
@@ -250,15 +258,18 @@ static void on_refill(void *ctx, const struct pg_result *result)
 		return;
 	if (pg_status(result) != PG_OK) {
 		log_warn("open_refill", log_int("webhook", sweep->refill.webhook_id),
-			log_text("status", pg_status_name(pg_status(result))), log_err(pg_err(result)));
+			log_text("status", pg_status_name(pg_status(result))),
+			log_err(pg_err(result)));
 		loop_timer_arm(sweep->refill_timer, AGAIN_MS);
-		delivery_queue_refill(sweep->options.queue, &sweep->refill, NULL, -1, false, now_ms);
+		delivery_queue_refill(
+			sweep->options.queue, &sweep->refill, NULL, -1, false, now_ms);
 		return;
 	}
 	int n = pg_rows(result);
 	for (int row = 0; row < n; row++)
 		store_open_row(result, row, &sweep->rows[row]);
-	delivery_queue_refill(sweep->options.queue, &sweep->refill, sweep->rows, n, n < DELIVERY_SHARD_MAX, now_ms);
+	delivery_queue_refill(sweep->options.queue, &sweep->refill, sweep->rows, n,
+		n < DELIVERY_SHARD_MAX, now_ms);
 	sweep->options.on_refilled(sweep->options.ctx);
 }
 
@@ -268,8 +279,8 @@ void open_sweep_refill(struct open_sweep *sweep)
 		!delivery_queue_next_refill(sweep->options.queue, &sweep->refill))
 		return;
 	sweep->is_refilling = true;
-	store_refill(sweep->options.store, sweep->refill.webhook_id, sweep->refill.partition, sweep->refill.after, DELIVERY_SHARD_MAX,
-		on_refill, sweep);
+	store_refill(sweep->options.store, sweep->refill.webhook_id, sweep->refill.partition,
+		sweep->refill.after, DELIVERY_SHARD_MAX, on_refill, sweep);
 }
 
 static void on_refill_timer(void *ctx)

@@ -1,6 +1,7 @@
 /*
- * Rereads open deliveries from Postgres: all of a partition that was gained, or whose entries were lost, at full speed; all others
- * slowly, one partition every SWEEP_EVERY_MS, in bounded pages; and what the queue's memory had no room for, as it drains.
+ * Rereads open deliveries from Postgres: all of a partition that was gained, or whose entries were
+ * lost, at full speed; all others slowly, one partition every SWEEP_EVERY_MS, in bounded pages; and
+ * what the queue's memory had no room for, as it drains.
  */
 #ifndef WA_WEBHOOKER_OPEN_SWEEP_H
 #define WA_WEBHOOKER_OPEN_SWEEP_H
@@ -20,7 +21,8 @@ struct open_sweep_options {
 	struct webhooker_store *store;
 	struct delivery_queue *queue;
 	enum delivery_intake (*on_row)(void *ctx, const struct delivery_facts *facts);
-	void (*on_loaded)(void *ctx, int partition); /* the first pass since it was added is complete */
+	void (*on_loaded)(
+		void *ctx, int partition); /* the first pass since it was added is complete */
 	void (*on_refilled)(void *ctx);
 	void *ctx;
 };
@@ -29,12 +31,15 @@ struct open_sweep *open_sweep_new(const struct open_sweep_options *options);
 void open_sweep_free(struct open_sweep **sweep);
 void open_sweep_add(struct open_sweep *sweep, int partition);
 void open_sweep_remove(struct open_sweep *sweep, int partition);
-void open_sweep_reload(struct open_sweep *sweep, int partition); /* at full speed; nothing unless it was added */
-void open_sweep_stop(struct open_sweep *sweep);                  /* for good: the process is ending */
-/* How far back there may be open deliveries of a loaded partition that the queue neither has nor has left to Postgres. */
+void open_sweep_reload(
+	struct open_sweep *sweep, int partition); /* at full speed; nothing unless it was added */
+void open_sweep_stop(struct open_sweep *sweep);   /* for good: the process is ending */
+/* How far back there may be open deliveries of a loaded partition that the queue neither has nor
+ * has left to Postgres. */
 int64_t open_sweep_look_back_ms(const struct open_sweep *sweep, int partition, int64_t now_ms);
 /* Fulfil the queue's wishes for refills, if there are any. */
 void open_sweep_refill(struct open_sweep *sweep);
-int64_t open_sweep_oldest_wall_ms(const struct open_sweep *sweep); /* of all that is open, as last seen; -1: nothing */
+int64_t open_sweep_oldest_wall_ms(
+	const struct open_sweep *sweep); /* of all that is open, as last seen; -1: nothing */
 
 #endif

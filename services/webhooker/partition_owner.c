@@ -34,7 +34,8 @@ static bool may_move(enum partition_state from, enum partition_state to)
 	WRONG("a partition in no state");
 }
 
-static void partition_set_state(struct partition_owner *owner, int partition, enum partition_state state)
+static void partition_set_state(
+	struct partition_owner *owner, int partition, enum partition_state state)
 {
 	ASSERT(may_move(owner->owned[partition].state, state));
 	owner->owned[partition].state = state;
@@ -149,7 +150,8 @@ int64_t partition_owner_epoch(const struct partition_owner *owner, int partition
 	return lease_epoch(owner->leases, partition);
 }
 
-int partition_owner_list(const struct partition_owner *owner, int64_t ret_partitions[EVENT_PARTITIONS])
+int partition_owner_list(
+	const struct partition_owner *owner, int64_t ret_partitions[EVENT_PARTITIONS])
 {
 	int n = 0;
 
@@ -165,7 +167,8 @@ bool partition_owner_is_healthy(const struct partition_owner *owner)
 	return lease_set_is_healthy(owner->leases);
 }
 
-void partition_owner_leave(struct partition_owner *owner, int64_t deadline_ms, loop_fn fn, void *ctx)
+void partition_owner_leave(
+	struct partition_owner *owner, int64_t deadline_ms, loop_fn fn, void *ctx)
 {
 	owner->is_leaving = true;
 	lease_release_all(owner->leases, deadline_ms, fn, ctx);
@@ -177,8 +180,10 @@ struct partition_owner *partition_owner_new(const struct partition_owner_options
 	struct partition_owner *owner = mem_new(struct partition_owner);
 
 	owner->options = *options;
-	owner->close_timer = loop_timer_new(options->loop, "partition_close", on_close_timer, owner);
-	owner->leases = lease_set_new(options->loop, options->conn, "events", options->owner, 0, &events, owner);
+	owner->close_timer =
+		loop_timer_new(options->loop, "partition_close", on_close_timer, owner);
+	owner->leases = lease_set_new(
+		options->loop, options->conn, "events", options->owner, 0, &events, owner);
 	return owner;
 }
 

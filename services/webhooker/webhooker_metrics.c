@@ -10,15 +10,22 @@ static const struct {
 } gauges[GAUGE_COUNT] = {
 	[GAUGE_IN_FLIGHT] = {"wa_webhooker_in_flight", "POSTs in flight"},
 	[GAUGE_QUEUED] = {"wa_webhooker_queued", "deliveries in memory"},
-	[GAUGE_ENDPOINTS] = {"wa_webhooker_endpoints", "endpoints that something is owed to, or was lately"},
-	[GAUGE_ENDPOINTS_FAILING] = {"wa_webhooker_endpoints_failing", "of these, those whose last POST failed"},
-	[GAUGE_OLDEST_OPEN_SECONDS] = {"wa_webhooker_oldest_open_seconds", "age of the oldest open delivery, as of the last sweep"},
-	[GAUGE_PARTITIONS] = {"wa_webhooker_partitions", "event partitions that this process holds"},
+	[GAUGE_ENDPOINTS] = {"wa_webhooker_endpoints",
+		"endpoints that something is owed to, or was lately"},
+	[GAUGE_ENDPOINTS_FAILING] = {"wa_webhooker_endpoints_failing",
+		"of these, those whose last POST failed"},
+	[GAUGE_OLDEST_OPEN_SECONDS] = {"wa_webhooker_oldest_open_seconds",
+		"age of the oldest open delivery, as of the last sweep"},
+	[GAUGE_PARTITIONS] = {"wa_webhooker_partitions",
+		"event partitions that this process holds"},
 	[GAUGE_ENTRIES] = {"wa_webhooker_entries", "stream entries taken in since the start"},
 	[GAUGE_SET_ASIDE] = {"wa_webhooker_set_aside", "stream entries set aside since the start"},
-	[GAUGE_STALE] = {"wa_webhooker_stale", "deliveries that were owed no more when they were to be sent, since the start"},
-	[GAUGE_REFUSED] = {"wa_webhooker_refused", "ends of attempts that Postgres refused to record, since the start"},
-	[GAUGE_CLOSED] = {"wa_webhooker_closed", "deliveries closed because their endpoint is gone, since the start"},
+	[GAUGE_STALE] = {"wa_webhooker_stale",
+		"deliveries that were owed no more when they were to be sent, since the start"},
+	[GAUGE_REFUSED] = {"wa_webhooker_refused",
+		"ends of attempts that Postgres refused to record, since the start"},
+	[GAUGE_CLOSED] = {"wa_webhooker_closed",
+		"deliveries closed because their endpoint is gone, since the start"},
 };
 
 struct gauge {
@@ -41,7 +48,8 @@ static double on_gauge(void *ctx)
 	return gauge->metrics->gauge(gauge->metrics->ctx, gauge->which);
 }
 
-struct webhooker_metrics *webhooker_metrics_new(struct metrics *metrics, double (*gauge)(void *ctx, enum webhooker_gauge which), void *ctx)
+struct webhooker_metrics *webhooker_metrics_new(
+	struct metrics *metrics, double (*gauge)(void *ctx, enum webhooker_gauge which), void *ctx)
 {
 	static const char *const labels[] = {
 		[DELIVERY_PENDING] = "result=\"failed\"",
@@ -54,11 +62,14 @@ struct webhooker_metrics *webhooker_metrics_new(struct metrics *metrics, double 
 	made->gauge = gauge;
 	made->ctx = ctx;
 	for (size_t i = 0; i < array_len(labels); i++)
-		made->ends[i] = metrics_counter(metrics, "wa_webhooker_attempts_total", labels[i], "attempts to deliver, by result");
-	made->seconds = metrics_histogram(metrics, "wa_webhooker_attempt_seconds", "", "duration of attempts");
+		made->ends[i] = metrics_counter(metrics, "wa_webhooker_attempts_total", labels[i],
+			"attempts to deliver, by result");
+	made->seconds = metrics_histogram(
+		metrics, "wa_webhooker_attempt_seconds", "", "duration of attempts");
 	for (int i = 0; i < GAUGE_COUNT; i++) {
 		made->gauges[i] = (struct gauge){.metrics = made, .which = (enum webhooker_gauge)i};
-		metrics_gauge_fn(metrics, gauges[i].name, "", gauges[i].help, on_gauge, &made->gauges[i]);
+		metrics_gauge_fn(
+			metrics, gauges[i].name, "", gauges[i].help, on_gauge, &made->gauges[i]);
 	}
 	return made;
 }

@@ -23,7 +23,8 @@ enum webhooker_gauge {
 
 struct webhooker_metrics;
 
-struct webhooker_metrics *webhooker_metrics_new(struct metrics *metrics, double (*gauge)(void *ctx, enum webhooker_gauge which), void *ctx);
+struct webhooker_metrics *webhooker_metrics_new(
+	struct metrics *metrics, double (*gauge)(void *ctx, enum webhooker_gauge which), void *ctx);
 void webhooker_metrics_free(struct webhooker_metrics **metrics); /* nobody reads them any more */
 void webhooker_metrics_note(struct webhooker_metrics *metrics, const struct store_end *end);
 

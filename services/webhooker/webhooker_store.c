@@ -4,15 +4,21 @@
 #include "common/base/mem.h"
 #include "services/webhooker/webhooker_store_internal.h"
 
-/* Plans are made once, perhaps while the tables are all but empty, and kept: they must be those that fit full ones. */
+/* clang-format off */
+
+/* Plans are made once, perhaps while the tables are all but empty, and kept: they must be those
+   that fit full ones. */
 static const struct pg_stmt tune_stmt = {"store_tune",
-	"SELECT set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false),"
-	" set_config('enable_mergejoin', 'off', false), set_config('jit', 'off', false)"};
+	"SELECT set_config('enable_seqscan', 'off', false),"
+	" set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false),"
+	" set_config('jit', 'off', false)"};
 
 static const struct pg_stmt endpoints_stmt = {"store_endpoints",
-	"SELECT w.id, w.public_id, w.url, w.active, w.disabled_at IS NOT NULL, w.deleted_at IS NOT NULL,"
-	" w.failing_since IS NOT NULL, (extract(epoch FROM now() - w.failing_since) * 1000)::int8, s.sealed"
-	" FROM webhooks w LEFT JOIN webhook_secrets s ON s.webhook_id = w.id AND (s.expires_at IS NULL OR s.expires_at > now())"
+	"SELECT w.id, w.public_id, w.url, w.active, w.disabled_at IS NOT NULL,"
+	" w.deleted_at IS NOT NULL, w.failing_since IS NOT NULL,"
+	" (extract(epoch FROM now() - w.failing_since) * 1000)::int8, s.sealed"
+	" FROM webhooks w LEFT JOIN webhook_secrets s"
+	"  ON s.webhook_id = w.id AND (s.expires_at IS NULL OR s.expires_at > now())"
 	" WHERE w.id = ANY($1::int4[]) ORDER BY w.id, s.created_at DESC, s.id DESC"};
 
 /* Several rows: locked in one order, so that two webhookers never wait for each other. */
@@ -20,8 +26,9 @@ static const struct pg_stmt failing_stmt = {"store_failing",
 	"WITH changed AS (SELECT w.id, i.is_failing, i.ago_ms FROM webhooks w"
 	"  JOIN unnest($1::int4[], $2::bool[], $3::int8[]) AS i(id, is_failing, ago_ms) ON i.id = w.id"
 	"  WHERE i.is_failing = (w.failing_since IS NULL) ORDER BY w.id FOR NO KEY UPDATE OF w)"
-	" UPDATE webhooks w SET failing_since = CASE WHEN c.is_failing THEN now() - c.ago_ms * interval '1 ms' END"
-	" FROM changed c WHERE w.id = c.id AND c.is_failing = (w.failing_since IS NULL)"};
+	" UPDATE webhooks w"
+	"  SET failing_since = CASE WHEN c.is_failing THEN now() - c.ago_ms * interval '1 ms' END"
+	"  FROM changed c WHERE w.id = c.id AND c.is_failing = (w.failing_since IS NULL)"};
 
 static const struct pg_stmt disable_stmt = {"store_disable",
 	"UPDATE webhooks SET disabled_at = now(), disabled_reason = $2::text"
@@ -31,22 +38,27 @@ static const struct pg_stmt disable_stmt = {"store_disable",
 static const struct pg_stmt close_stmt = {"store_close",
 	"WITH owed AS (SELECT d.webhook_id, d.sequence, d.created_at FROM deliveries d"
 	"  WHERE d.open AND d.partition = ANY($2::int2[]) AND d.webhook_id = $1::int4"
-	"  AND NOT EXISTS (SELECT 1 FROM webhooks w WHERE w.id = $1::int4 AND w.deleted_at IS NULL AND w.disabled_at IS NULL)"
+	"  AND NOT EXISTS (SELECT 1 FROM webhooks w"
+	"   WHERE w.id = $1::int4 AND w.deleted_at IS NULL AND w.disabled_at IS NULL)"
 	"  ORDER BY d.sequence LIMIT $3::int4)"
 	" UPDATE deliveries d SET open = false, status = 3, next_attempt_at = NULL,"
 	"  error = coalesce(d.error, 'the endpoint was deleted or disabled')"
-	" FROM owed o WHERE d.webhook_id = o.webhook_id AND d.sequence = o.sequence AND d.created_at = o.created_at AND d.open"};
+	" FROM owed o WHERE d.webhook_id = o.webhook_id AND d.sequence = o.sequence"
+	"  AND d.created_at = o.created_at AND " STORE_STILL_OPEN("d")};
 
 static const struct pg_stmt set_aside_stmt = {"store_set_aside",
-	"INSERT INTO set_aside (id, kind, stream, payload, reason) VALUES ($1::text, 'event', $2::text, $3::bytea, $4::text)"
-	" ON CONFLICT (id) DO NOTHING"};
+	"INSERT INTO set_aside (id, kind, stream, payload, reason)"
+	" VALUES ($1::text, 'event', $2::text, $3::bytea, $4::text) ON CONFLICT (id) DO NOTHING"};
 
 static const struct pg_stmt days_stmt = {"store_days", "SELECT keep_day_partitions($1::int4)"};
 
 static const struct pg_stmt forget_stmt = {"store_forget",
 	"DELETE FROM idempotency_keys k USING (SELECT tenant_id, key FROM idempotency_keys"
-	"  WHERE created_at < now() - $1::int4 * interval '1 hour' ORDER BY created_at LIMIT $2::int4) AS old"
+	"  WHERE created_at < now() - $1::int4 * interval '1 hour'"
+	"  ORDER BY created_at LIMIT $2::int4) AS old"
 	" WHERE k.tenant_id = old.tenant_id AND k.key = old.key"};
+
+/* clang-format on */
 
 static void on_tuned(void *ctx, const struct pg_result *result)
 {
@@ -62,13 +74,13 @@ static void on_conn_change(void *ctx, bool up, const struct err *err)
 	if (up)
 		pg_conn_query(link->conn, &tune_stmt, NULL, STORE_DEADLINE_MS, on_tuned, NULL);
 	bool is_up = webhooker_store_is_up(store);
-	if (is_up != store->was_up || !is_up)
+	if (is_up != store->was_up || !up)
 		store->on_change(store->ctx, is_up, err);
 	store->was_up = is_up;
 }
 
-struct webhooker_store *webhooker_store_new(struct loop *loop, const char *url, const char *app_name, const char *owner,
-	pg_change_fn on_change, void *ctx)
+struct webhooker_store *webhooker_store_new(struct loop *loop, const char *url,
+	const char *app_name, const char *owner, pg_change_fn on_change, void *ctx)
 {
 	struct webhooker_store *store = mem_new(struct webhooker_store);
 	struct pg_conn_options options = {.url = url, .app_name = app_name};
@@ -79,7 +91,8 @@ struct webhooker_store *webhooker_store_new(struct loop *loop, const char *url, 
 	store->pool = pool_new();
 	for (int i = 0; i < STORE_CONNS; i++) {
 		store->links[i].store = store;
-		store->links[i].conn = pg_conn_new(loop, &options, on_conn_change, &store->links[i]);
+		store->links[i].conn =
+			pg_conn_new(loop, &options, on_conn_change, &store->links[i]);
 	}
 	return store;
 }
@@ -116,7 +129,8 @@ void *store_array(struct webhooker_store *store, int n, size_t element_bytes)
 	return pool_array(store->pool, (size_t)n, element_bytes);
 }
 
-void store_run(struct webhooker_store *store, enum store_conn conn, const struct pg_stmt *stmt, pg_done_fn fn, void *ctx)
+void store_run(struct webhooker_store *store, enum store_conn conn, const struct pg_stmt *stmt,
+	pg_done_fn fn, void *ctx)
 {
 	pg_conn_query(store->links[conn].conn, stmt, store->params, STORE_DEADLINE_MS, fn, ctx);
 	store->params = NULL;
@@ -124,7 +138,8 @@ void store_run(struct webhooker_store *store, enum store_conn conn, const struct
 
 /* --- endpoints --- */
 
-void store_endpoints(struct webhooker_store *store, const int64_t *webhook_ids, int n_ids, pg_done_fn fn, void *ctx)
+void store_endpoints(struct webhooker_store *store, const int64_t *webhook_ids, int n_ids,
+	pg_done_fn fn, void *ctx)
 {
 	pg_param_int4_array(store_params(store), webhook_ids, n_ids);
 	store_run(store, STORE_READ, &endpoints_stmt, fn, ctx);
@@ -145,8 +160,8 @@ void store_endpoint_row(const struct pg_result *result, int row, struct store_en
 	};
 }
 
-void store_endpoints_failing(struct webhooker_store *store, const int64_t *webhook_ids, const bool *are_failing,
-	const int64_t *ago_ms, int n, pg_done_fn fn, void *ctx)
+void store_endpoints_failing(struct webhooker_store *store, const int64_t *webhook_ids,
+	const bool *are_failing, const int64_t *ago_ms, int n, pg_done_fn fn, void *ctx)
 {
 	struct pg_params *params = store_params(store);
 
@@ -156,8 +171,8 @@ void store_endpoints_failing(struct webhooker_store *store, const int64_t *webho
 	store_run(store, STORE_WRITE, &failing_stmt, fn, ctx);
 }
 
-void store_endpoint_disable(struct webhooker_store *store, int32_t webhook_id, const char *reason, int64_t failing_ms, pg_done_fn fn,
-	void *ctx)
+void store_endpoint_disable(struct webhooker_store *store, int32_t webhook_id, const char *reason,
+	int64_t failing_ms, pg_done_fn fn, void *ctx)
 {
 	struct pg_params *params = store_params(store);
 
@@ -167,8 +182,8 @@ void store_endpoint_disable(struct webhooker_store *store, int32_t webhook_id, c
 	store_run(store, STORE_WRITE, &disable_stmt, fn, ctx);
 }
 
-void store_endpoint_close(struct webhooker_store *store, int32_t webhook_id, const int64_t *partitions, int n_partitions, int limit,
-	pg_done_fn fn, void *ctx)
+void store_endpoint_close(struct webhooker_store *store, int32_t webhook_id,
+	const int64_t *partitions, int n_partitions, int limit, pg_done_fn fn, void *ctx)
 {
 	struct pg_params *params = store_params(store);
 
@@ -180,8 +195,8 @@ void store_endpoint_close(struct webhooker_store *store, int32_t webhook_id, con
 
 /* --- the rest --- */
 
-void store_set_aside(struct webhooker_store *store, const char *id, const char *stream, struct strview payload, const char *reason,
-	pg_done_fn fn, void *ctx)
+void store_set_aside(struct webhooker_store *store, const char *id, const char *stream,
+	struct strview payload, const char *reason, pg_done_fn fn, void *ctx)
 {
 	struct pg_params *params = store_params(store);
 
@@ -192,13 +207,15 @@ void store_set_aside(struct webhooker_store *store, const char *id, const char *
 	store_run(store, STORE_SWEEP, &set_aside_stmt, fn, ctx);
 }
 
-void store_keep_day_partitions(struct webhooker_store *store, int keep_days, pg_done_fn fn, void *ctx)
+void store_keep_day_partitions(
+	struct webhooker_store *store, int keep_days, pg_done_fn fn, void *ctx)
 {
 	pg_param_int4(store_params(store), keep_days);
 	store_run(store, STORE_SWEEP, &days_stmt, fn, ctx);
 }
 
-void store_forget_keys(struct webhooker_store *store, int hours, int limit, pg_done_fn fn, void *ctx)
+void store_forget_keys(
+	struct webhooker_store *store, int hours, int limit, pg_done_fn fn, void *ctx)
 {
 	struct pg_params *params = store_params(store);
 

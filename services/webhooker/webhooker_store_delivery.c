@@ -1,69 +1,89 @@
 /* Deliveries: read to be sent, recorded, swept. */
 #include "services/webhooker/webhooker_store_internal.h"
 
+/* clang-format off */
+
 /*
- * Each key's rows are looked up by themselves (LATERAL … LIMIT 1): a probe of an index of one day, whatever the tables' sizes.
- * `earlier`: a contact's events become visible in the order of their numbers, so what is not seen here is not there.
+ * Each key's rows are looked up by themselves (LATERAL … LIMIT 1): a probe of an index of one day,
+ * whatever the tables' sizes. `earlier`: a contact's events become visible in the order of their
+ * numbers, so what is not seen here is not there.
  */
 static const struct pg_stmt prepare_stmt = {"store_prepare",
 	"SELECT u.ord::int4 - 1, d.open, d.attempts,"
 	" (extract(epoch FROM d.next_attempt_at - now()) * 1000)::int8,"
 	" (extract(epoch FROM now() - d.first_attempt_at) * 1000)::int8,"
 	" e.type, e.tenant_id, e.contact_id, e.created_at, e.at, e.message_id, e.data::text,"
-	" m.type, m.session_id, m.erased, m.phone, m.body, m.caption, m.media_sha256, m.filename, m.external_ref, m.error,"
-	" m.error_code, e.sequence,"
-	" (SELECT string_agg(x.sequence::text, ',') FROM deliveries x WHERE x.open AND x.webhook_id = u.webhook_id"
-	"   AND x.contact_id = u.contact_id AND x.sequence < u.sequence"
-	"   AND x.created_at >= now() - u.look_back_ms * interval '1 ms'"
-	"   AND x.created_at < u.created_at + interval '1 minute')"
-	" FROM unnest($1::int4[], $2::int8[], $3::timestamptz[], $4::int4[], $5::int8[]) WITH ORDINALITY"
-	"  AS u(webhook_id, sequence, created_at, contact_id, look_back_ms, ord)"
-	" LEFT JOIN LATERAL (SELECT d.open, d.attempts, d.next_attempt_at, d.first_attempt_at FROM deliveries d"
-	"  WHERE d.webhook_id = u.webhook_id AND d.sequence = u.sequence AND "
-	STORE_SAME_TIME("d.created_at", "u.created_at") " LIMIT 1) d ON true"
-	" LEFT JOIN LATERAL (SELECT e.sequence, e.type, e.tenant_id, e.contact_id, e.created_at, e.at, e.message_id, e.data FROM events e"
-	"  WHERE e.sequence = u.sequence AND " STORE_SAME_TIME("e.created_at", "u.created_at") " LIMIT 1) e ON true"
+	" m.type, m.session_id, m.erased, m.phone, m.body, m.caption, m.media_sha256, m.filename,"
+	" m.external_ref, m.error, m.error_code, e.sequence,"
+	" (SELECT string_agg(x.sequence::text, ',') FROM deliveries x"
+	"  WHERE x.open AND x.webhook_id = u.webhook_id AND x.contact_id = u.contact_id"
+	"  AND x.sequence < u.sequence"
+	"  AND x.created_at >= now() - u.look_back_ms * interval '1 ms'"
+	"  AND x.created_at < u.created_at + interval '1 minute')"
+	" FROM unnest($1::int4[], $2::int8[], $3::timestamptz[], $4::int4[], $5::int8[])"
+	"  WITH ORDINALITY AS u(webhook_id, sequence, created_at, contact_id, look_back_ms, ord)"
+	" LEFT JOIN LATERAL"
+	"  (SELECT d.open, d.attempts, d.next_attempt_at, d.first_attempt_at FROM deliveries d"
+	"  WHERE d.webhook_id = u.webhook_id AND d.sequence = u.sequence"
+	"  AND " STORE_SAME_TIME("d.created_at", "u.created_at") " LIMIT 1) d ON true"
+	" LEFT JOIN LATERAL"
+	"  (SELECT e.sequence, e.type, e.tenant_id, e.contact_id, e.created_at, e.at, e.message_id,"
+	"  e.data FROM events e WHERE e.sequence = u.sequence"
+	"  AND " STORE_SAME_TIME("e.created_at", "u.created_at") " LIMIT 1) e ON true"
 	" LEFT JOIN LATERAL (SELECT m.* FROM messages m WHERE m.id = e.message_id LIMIT 1) m ON true"};
 
 /*
- * Compare and set. A repetition, or an owner that has slept past its lease, finds no row that fits and changes nothing; so the
- * lease's row is only compared, not locked (a lock here and the heartbeat's update would wait for each other).
+ * Compare and set. A repetition, or an owner that has slept past its lease, finds no row that fits
+ * and changes nothing; so the lease's row is only compared, not locked: a lock here and the
+ * heartbeat's update would wait for each other.
  */
 static const struct pg_stmt record_stmt = {"store_record",
-	"WITH item AS (SELECT * FROM unnest($1::int4[], $2::int8[], $3::timestamptz[], $4::int4[], $5::int8[], $6::int2[], $7::int2[],"
-	"  $8::int8[], $9::int8[], $10::int4[], $11::int2[], $12::text[], $13::text[]) WITH ORDINALITY AS i(webhook_id, sequence,"
-	"  created_at, partition, epoch, attempts, status, wait_ms, ago_ms, duration_ms, http_status, error, response, ord)"
-	" ), done AS (UPDATE deliveries d SET attempts = d.attempts + 1, status = i.status, open = i.status = 0,"
+	"WITH item AS (SELECT * FROM unnest($1::int4[], $2::int8[], $3::timestamptz[], $4::int4[],"
+	"  $5::int8[], $6::int2[], $7::int2[], $8::int8[], $9::int8[], $10::int4[], $11::int2[],"
+	"  $12::text[], $13::text[]) WITH ORDINALITY AS i(webhook_id, sequence, created_at,"
+	"  partition, epoch, attempts, status, wait_ms, ago_ms, duration_ms, http_status, error,"
+	"  response, ord)"
+	"), done AS (UPDATE deliveries d SET"
+	"  attempts = d.attempts + 1, status = i.status, open = i.status = 0,"
 	"  next_attempt_at = CASE WHEN i.status = 0 THEN now() + i.wait_ms * interval '1 ms' END,"
 	"  first_attempt_at = coalesce(d.first_attempt_at, now() - i.ago_ms * interval '1 ms'),"
 	"  last_attempt_at = now() - i.ago_ms * interval '1 ms',"
 	"  http_status = i.http_status, error = i.error, duration_ms = i.duration_ms"
-	"  FROM item i WHERE d.webhook_id = i.webhook_id AND d.sequence = i.sequence AND "
-	STORE_SAME_TIME("d.created_at", "i.created_at")
-	"  AND d.open AND d.attempts = i.attempts AND EXISTS (SELECT 1 FROM leases l WHERE l.kind = 'events'"
-	"   AND l.id = i.partition AND l.epoch = i.epoch AND l.owner = $14::text)"
+	"  FROM item i WHERE d.webhook_id = i.webhook_id AND d.sequence = i.sequence"
+	"  AND " STORE_SAME_TIME("d.created_at", "i.created_at")
+	"  AND " STORE_STILL_OPEN("d") " AND d.attempts = i.attempts"
+	"  AND EXISTS (SELECT 1 FROM leases l WHERE l.kind = 'events' AND l.id = i.partition"
+	"   AND l.epoch = i.epoch AND l.owner = $14::text)"
 	"  RETURNING i.ord"
-	" ), logged AS (INSERT INTO delivery_attempts (at, webhook_id, sequence, attempt, http_status, error, response, duration_ms)"
-	"  SELECT now() - i.ago_ms * interval '1 ms', i.webhook_id, i.sequence, i.attempts + 1, i.http_status, i.error, i.response,"
-	"  i.duration_ms FROM done JOIN item i ON i.ord = done.ord WHERE i.error IS NOT NULL)"
+	"), logged AS (INSERT INTO delivery_attempts"
+	"  (at, webhook_id, sequence, attempt, http_status, error, response, duration_ms)"
+	"  SELECT now() - i.ago_ms * interval '1 ms', i.webhook_id, i.sequence, i.attempts + 1,"
+	"  i.http_status, i.error, i.response, i.duration_ms"
+	"  FROM done JOIN item i ON i.ord = done.ord WHERE i.error IS NOT NULL)"
 	" SELECT ord::int4 - 1 FROM done"};
 
 #define OPEN_COLUMNS                                                                               \
-	"SELECT d.webhook_id, d.sequence, d.created_at, d.tenant_id, d.contact_id, d.partition, d.attempts,"                      \
-	" (extract(epoch FROM d.next_attempt_at - now()) * 1000)::int8,"                           \
-	" (extract(epoch FROM now() - d.first_attempt_at) * 1000)::int8 FROM deliveries d WHERE d.open "
+	"SELECT d.webhook_id, d.sequence, d.created_at, d.tenant_id, d.contact_id, d.partition,"   \
+	" d.attempts, (extract(epoch FROM d.next_attempt_at - now()) * 1000)::int8,"               \
+	" (extract(epoch FROM now() - d.first_attempt_at) * 1000)::int8"                           \
+	" FROM deliveries d WHERE d.open AND d.partition = $1::int2 "
 
 static const struct pg_stmt sweep_stmt = {"store_sweep",
-	OPEN_COLUMNS "AND d.partition = $1::int2 AND (d.webhook_id, d.sequence) > ($2::int4, $3::int8)"
-	" AND d.created_at < now() - $4::int8 * interval '1 ms' ORDER BY d.webhook_id, d.sequence LIMIT $5::int4"};
+	OPEN_COLUMNS
+	"AND (d.webhook_id, d.sequence) > ($2::int4, $3::int8)"
+	" AND d.created_at < now() - $4::int8 * interval '1 ms'"
+	" ORDER BY d.webhook_id, d.sequence LIMIT $5::int4"};
 
 static const struct pg_stmt refill_stmt = {"store_refill",
-	OPEN_COLUMNS "AND d.partition = $1::int2 AND d.webhook_id = $2::int4 AND d.sequence > $3::int8"
-	" ORDER BY d.sequence LIMIT $4::int4"};
+	OPEN_COLUMNS
+	"AND d.webhook_id = $2::int4 AND d.sequence > $3::int8 ORDER BY d.sequence LIMIT $4::int4"};
+
+/* clang-format on */
 
 /* --- prepare --- */
 
-void store_prepare(struct webhooker_store *store, const struct store_key *keys, int n_keys, pg_done_fn fn, void *ctx)
+void store_prepare(struct webhooker_store *store, const struct store_key *keys, int n_keys,
+	pg_done_fn fn, void *ctx)
 {
 	struct pg_params *params = store_params(store);
 	int64_t *numbers = store_array(store, n_keys * 5, sizeof(*numbers));
@@ -72,7 +92,8 @@ void store_prepare(struct webhooker_store *store, const struct store_key *keys, 
 		numbers[i] = keys[i].webhook_id;
 		numbers[n_keys + i] = keys[i].sequence;
 		numbers[2 * n_keys + i] = keys[i].created_at_wall_ms;
-		numbers[3 * n_keys + i] = keys[i].contact_id == 0 ? PG_INT_NULL : keys[i].contact_id;
+		numbers[3 * n_keys + i] =
+			keys[i].contact_id == 0 ? PG_INT_NULL : keys[i].contact_id;
 		numbers[4 * n_keys + i] = keys[i].look_back_ms;
 	}
 	pg_param_int4_array(params, numbers, n_keys);
@@ -127,8 +148,20 @@ void store_prepared_row(const struct pg_result *result, int row, struct store_pr
 
 /* --- record --- */
 
-enum end_column { END_WEBHOOK, END_SEQUENCE, END_CREATED, END_PARTITION, END_EPOCH, END_ATTEMPTS, END_STATUS, END_WAIT, END_AGO,
-	END_DURATION, END_HTTP_STATUS, END_COLUMNS };
+enum end_column {
+	END_WEBHOOK,
+	END_SEQUENCE,
+	END_CREATED,
+	END_PARTITION,
+	END_EPOCH,
+	END_ATTEMPTS,
+	END_STATUS,
+	END_WAIT,
+	END_AGO,
+	END_DURATION,
+	END_HTTP_STATUS,
+	END_COLUMNS
+};
 
 static void end_numbers(const struct store_end *end, int64_t ret_numbers[END_COLUMNS])
 {
@@ -145,7 +178,8 @@ static void end_numbers(const struct store_end *end, int64_t ret_numbers[END_COL
 	ret_numbers[END_HTTP_STATUS] = end->http_status == 0 ? PG_INT_NULL : end->http_status;
 }
 
-void store_record(struct webhooker_store *store, const struct store_end *ends, int n_ends, pg_done_fn fn, void *ctx)
+void store_record(struct webhooker_store *store, const struct store_end *ends, int n_ends,
+	pg_done_fn fn, void *ctx)
 {
 	struct pg_params *params = store_params(store);
 	int64_t *columns[END_COLUMNS];
@@ -186,8 +220,8 @@ int store_recorded_index(const struct pg_result *result, int row)
 
 /* --- sweep, refill --- */
 
-void store_sweep(struct webhooker_store *store, int partition, int32_t after_webhook_id, int64_t after_sequence,
-	int64_t min_age_ms, int limit, pg_done_fn fn, void *ctx)
+void store_sweep(struct webhooker_store *store, int partition, int32_t after_webhook_id,
+	int64_t after_sequence, int64_t min_age_ms, int limit, pg_done_fn fn, void *ctx)
 {
 	struct pg_params *params = store_params(store);
 
@@ -199,8 +233,8 @@ void store_sweep(struct webhooker_store *store, int partition, int32_t after_web
 	store_run(store, STORE_SWEEP, &sweep_stmt, fn, ctx);
 }
 
-void store_refill(struct webhooker_store *store, int32_t webhook_id, int partition, int64_t after_sequence, int limit,
-	pg_done_fn fn, void *ctx)
+void store_refill(struct webhooker_store *store, int32_t webhook_id, int partition,
+	int64_t after_sequence, int limit, pg_done_fn fn, void *ctx)
 {
 	struct pg_params *params = store_params(store);
 

@@ -24,10 +24,17 @@ struct webhooker_store {
 /* Empty parameters, good until the next call. */
 struct pg_params *store_params(struct webhooker_store *store);
 /* Run the statement with the parameters that store_params() gave last. */
-void store_run(struct webhooker_store *store, enum store_conn conn, const struct pg_stmt *stmt, pg_done_fn fn, void *ctx);
+void store_run(struct webhooker_store *store, enum store_conn conn, const struct pg_stmt *stmt,
+	pg_done_fn fn, void *ctx);
 void *store_array(struct webhooker_store *store, int n, size_t element_bytes); /* for a parameter */
 
-/* The event of that time, within the millisecond that is known of it: finds the day's partition, and no more. */
-#define STORE_SAME_TIME(column, time) column " >= " time " AND " column " < " time " + interval '1 ms'"
+/* The event of that time, within the millisecond that is known of it: finds the day's partition,
+ * and no more. */
+#define STORE_SAME_TIME(column, time)                                                              \
+	column " >= " time " AND " column " < " time " + interval '1 ms'"
+
+/* For rows that are found by their key: said plainly, the planner may take an index of what is open
+   for a short cut, and read all of it for each row. */
+#define STORE_STILL_OPEN(table) table ".open::int = 1"
 
 #endif
