@@ -23,7 +23,7 @@ enum message_type {
 /* Drawn in docs/state/message.dot. */
 enum message_status {
 	MESSAGE_SCHEDULED = 1, /* waits for send_at */
-	MESSAGE_QUEUED = 2,    /* waits for its turn, a limit, or the next attempt after a failure */
+	MESSAGE_QUEUED = 2,  /* waits for its turn, a limit, or the next attempt after a failure */
 	MESSAGE_SENDING = 3, /* claimed; or its last attempt's outcome is unknown */
 	MESSAGE_SENT = 4,    /* WhatsApp has acknowledged it */
 	MESSAGE_DELIVERED = 5,

@@ -45,6 +45,7 @@ struct sender {
 	struct sender_metrics metrics;
 	struct err postgres_err; /* why it is away */
 	struct err redis_err;
+	int64_t n_found; /* by the sweep, as far as counted */
 	int n_ticks;
 	bool is_draining;
 	bool is_releasing;
@@ -144,7 +145,10 @@ static void drain_on(struct sender *sender);
 static void on_tick(void *ctx)
 {
 	struct sender *sender = ctx;
+	int64_t found = head_sweep_found(sender->sweep);
 	show_health(sender);
+	metric_add(sender->metrics.swept, found - sender->n_found);
+	sender->n_found = found;
 	if (++sender->n_ticks % PRUNE_EVERY_TICKS == 0) {
 		send_queue_prune(sender->queue, clock_mono_ms());
 	}
@@ -181,11 +185,6 @@ static double gauge_partitions(void *ctx)
 	return partitions_count(((struct sender *)ctx)->partitions);
 }
 
-static double gauge_swept(void *ctx)
-{
-	return (double)head_sweep_found(((struct sender *)ctx)->sweep);
-}
-
 static void build_metrics(struct sender *sender)
 {
 	struct metrics *metrics = daemon_metrics(sender->daemon);
@@ -201,8 +200,6 @@ static void build_metrics(struct sender *sender)
 		gauge_dispatched, sender);
 	metrics_gauge_fn(
 		metrics, "wa_sender_partitions", "", "partitions owned", gauge_partitions, sender);
-	metrics_gauge_fn(metrics, "wa_sender_sweep_found_total", "",
-		"conversations that only a sweep of Postgres made known", gauge_swept, sender);
 }
 
 static struct pace_settings pace_settings(const struct settings *settings)

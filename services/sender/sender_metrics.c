@@ -14,6 +14,8 @@ void sender_metrics_init(struct sender_metrics *ret_metrics, struct metrics *met
 			"messages that were not sent before valid_until"),
 		.scheduled = metrics_counter(metrics, "wa_sender_scheduled_total", "",
 			"scheduled messages that joined the queue"),
+		.swept = metrics_counter(metrics, "wa_sender_sweep_found_total", "",
+			"conversations that only a sweep of Postgres made known"),
 	};
 	for (int kind = OUTCOME_SENT; kind <= OUTCOME_NO_MEDIA; kind++) {
 		char labels[48];

@@ -11,6 +11,7 @@ struct sender_metrics {
 	struct metric *pace_wait[2]; /* a limit's answer: 0 session and tenant, 1 recipient */
 	struct metric *expired;
 	struct metric *scheduled;
+	struct metric *swept;
 };
 
 void sender_metrics_init(struct sender_metrics *ret_metrics, struct metrics *metrics);
