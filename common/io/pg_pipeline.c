@@ -289,6 +289,9 @@ static int take_result(struct pg_pipeline *pipeline, PGresult *rows)
 	case PGRES_COPY_IN:
 	case PGRES_COPY_BOTH:
 	case PGRES_SINGLE_TUPLE:
+#ifdef LIBPQ_HAS_CHUNK_MODE /* libpq 17 knows one more */
+	case PGRES_TUPLES_CHUNK:
+#endif
 	default:
 		PQclear(rows);
 		return -1;
