@@ -21,14 +21,23 @@ static void item_written(struct accept_item *item)
 	accept_answer_written(item, item->queue_seq);
 }
 
+/* Back to the queue, to go with another batch. */
+static void item_requeue(struct accept_item *item)
+{
+	accept_item_set_state(item, ACCEPT_READY);
+	accept_queue_push(&item->accept->ready, item);
+}
+
 static void on_explained(void *ctx, const struct pg_result *result)
 {
 	struct accept_item *item = ctx;
 	struct message_accept *accept = item->accept;
 
 	if (pg_status(result) != PG_OK) {
+		/* The next batch finds the same, and asks again. */
 		item->unknown = true;
-		accept_item_unavailable(item);
+		item_requeue(item);
+		loop_turn_request(accept->turn);
 		return;
 	}
 	struct store_explanation explanation = store_accept_explanation(result);
@@ -46,13 +55,6 @@ static void item_explain(struct accept_item *item)
 	accept_item_set_state(item, ACCEPT_EXPLAINING);
 	metric_add(item->accept->explained, 1);
 	store_accept_explain(item->call->api->store, &item->row, on_explained, item);
-}
-
-/* Back to the queue, to go with another batch. */
-static void item_requeue(struct accept_item *item)
-{
-	accept_item_set_state(item, ACCEPT_READY);
-	accept_queue_push(&item->accept->ready, item);
 }
 
 static void item_batch_failed(struct accept_item *item, int n_items, const struct pg_result *result)

@@ -29,14 +29,14 @@ static bool has_header(const struct api_call *call, const char *name)
 
 static bool is_local_operator(const struct api_call *call)
 {
-	static const char *const foreign[] = {"Origin", "Forwarded", "Via", "X-Forwarded-For",
-		"X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Server",
-		"X-Real-IP"};
+	static const char *const foreign[] = {"Origin", "Forwarded", "Via", "X-Real-IP",
+		"X-Client-IP", "X-Original-For", "X-Original-Host", "X-Original-URL",
+		"True-Client-IP", "CF-Connecting-IP"};
 	struct local_caller caller = {
 		.development = call->api->development,
 		.peer_is_loopback = http_request_peer_is_loopback(call->http),
-		.has_body =
-			http_request_body(call->http).len > 0 || call->route->body == ROUTE_BODY,
+		.is_http10 = http_request_is_http10(call->http),
+		.has_foreign_header = http_request_has_header_like(call->http, "X-Forwarded"),
 		.host = http_request_header(call->http, "Host"),
 		.content_type = http_request_header(call->http, "Content-Type"),
 	};
@@ -50,7 +50,7 @@ static bool is_admin_token(const struct api_call *call, struct strview token)
 {
 	uint8_t given[SHA256_SIZE], wanted[SHA256_SIZE];
 
-	if (call->api->admin_token.len == 0)
+	if (call->api->admin_token.len == 0 || sv_is_null(token))
 		return false;
 	/* Hashes, so that not even the length is told by the time that it takes. */
 	sha256(token, given);
@@ -60,10 +60,10 @@ static bool is_admin_token(const struct api_call *call, struct strview token)
 
 static void auth_operator(struct api_call *call)
 {
-	struct strview token = bearer_token(call);
-	bool is_operator = sv_is_null(token)
-				   ? !has_header(call, "X-API-Key") && is_local_operator(call)
-				   : is_admin_token(call, token);
+	/* Who sends credentials is taken at their word: wrong ones are no reason to do without. */
+	bool has_credentials = has_header(call, "Authorization") || has_header(call, "X-API-Key");
+	bool is_operator = has_credentials ? is_admin_token(call, bearer_token(call))
+					   : is_local_operator(call);
 
 	if (!is_operator) {
 		api_reply_problem(call, PROBLEM_UNAUTHORIZED,

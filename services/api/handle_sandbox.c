@@ -51,9 +51,9 @@ static bool inbound_read(struct api_call *call, struct new_inbound *ret_inbound)
 	(void)body_text(&reader, "body", &body_rule, &row->body);
 	if (body_text(&reader, "media_url", &url_rule, &row->media_url) &&
 		url_guard_check_url(call->api->guard, row->media_url, &err) != 0)
-		body_reader_fail(&reader, "media_url", "%s", err.text);
+		body_reader_fail(&reader, "media_url", "cannot be used: %s", err.text);
 	if (row->body.len == 0 && !body_has(&reader, "media_url"))
-		body_reader_fail(&reader, "body", "body or media_url is required");
+		body_reader_fail(&reader, "body", "is required, or media_url");
 	body_reader_end(&reader);
 	if (errors.n == 0)
 		return true;

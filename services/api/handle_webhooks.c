@@ -57,7 +57,7 @@ static bool read_url(struct api_call *call, struct body_reader *reader, enum bod
 		return false;
 	if (url_guard_check_url(call->api->guard, *ret_url, &err) == 0)
 		return true;
-	body_reader_fail(reader, "url", "%s", err.text);
+	body_reader_fail(reader, "url", "cannot be used: %s", err.text);
 	return false;
 }
 

@@ -6,7 +6,9 @@
 
 #define QUERY_MAX_TEXT 512
 
-bool query_text(struct strview query, const char *name, struct pool *pool,
+/* An empty one is as good as none here: cursors and limits are often sent so by those who build
+ * their query strings. */
+static bool query_read(struct strview query, const char *name, struct pool *pool,
 	struct field_errors *errors, struct strview *ret_text)
 {
 	struct strview text;
@@ -19,7 +21,23 @@ bool query_text(struct strview query, const char *name, struct pool *pool,
 		field_errors_add(errors, name, "must be at most %d bytes", QUERY_MAX_TEXT);
 		return false;
 	}
-	*ret_text = text.len > 0 ? text : SV_NULL;
+	*ret_text = text;
+	return true;
+}
+
+bool query_text(struct strview query, const char *name, struct pool *pool,
+	struct field_errors *errors, struct strview *ret_text)
+{
+	struct strview text;
+
+	if (!query_read(query, name, pool, errors, &text))
+		return false;
+	/* Filtering nothing would show everybody to who meant one. */
+	if (!sv_is_null(text) && text.len == 0) {
+		field_errors_add(errors, name, "must not be empty");
+		return false;
+	}
+	*ret_text = text;
 	return true;
 }
 
@@ -67,7 +85,7 @@ static int read_limit(struct strview query, struct pool *pool, struct field_erro
 	struct strview text;
 	int64_t limit = LIST_DEFAULT_LIMIT;
 
-	if (!query_text(query, "limit", pool, errors, &text) || sv_is_null(text))
+	if (!query_read(query, "limit", pool, errors, &text) || text.len == 0)
 		return (int)limit;
 	if (sv_to_i64(text, &limit) != 0 || limit < 1 || limit > LIST_MAX_LIMIT) {
 		field_errors_add(
@@ -85,9 +103,9 @@ int list_page_read(struct strview query, const struct cursor_key *key, struct st
 	int before = errors->n;
 
 	page.limit = read_limit(query, pool, errors);
-	bool readable = query_text(query, "cursor", pool, errors, &cursor);
+	bool readable = query_read(query, "cursor", pool, errors, &cursor);
 	if (!readable ||
-		(!sv_is_null(cursor) && cursor_parse(key, list, cursor, pool, &page.after) != 0)) {
+		(cursor.len > 0 && cursor_parse(key, list, cursor, pool, &page.after) != 0)) {
 		page.bad_cursor = true;
 		if (readable)
 			field_errors_add(errors, "cursor", "is not a cursor of this list");

@@ -29,8 +29,8 @@ struct strview list_page_link(struct strview path, struct strview query,
 	struct pool *pool);
 
 /*
- * A query parameter as text: decoded, UTF-8, at most 512 bytes; SV_NULL when absent or empty. False
- * with a mistake noted. All of these work alike.
+ * A query parameter as text: decoded, UTF-8, 1 to 512 bytes; SV_NULL when absent. False with a
+ * mistake noted. All of these work alike.
  */
 bool query_text(struct strview query, const char *name, struct pool *pool,
 	struct field_errors *errors, struct strview *ret_text);

@@ -60,7 +60,7 @@ bool content_type_is_json(struct strview content_type)
 
 bool local_caller_is_trusted(const struct local_caller *caller)
 {
-	return caller->development && caller->peer_is_loopback && !caller->has_foreign_header &&
-	       host_is_loopback(caller->host) &&
-	       (!caller->has_body || content_type_is_json(caller->content_type));
+	return caller->development && caller->peer_is_loopback && !caller->is_http10 &&
+	       !caller->has_foreign_header && host_is_loopback(caller->host) &&
+	       content_type_is_json(caller->content_type);
 }

@@ -17,7 +17,7 @@ static void read_recipient(struct body_reader *reader, struct message_request *r
 	bool has_contact = body_has(reader, "contact_id");
 	bool has_phone = body_has(reader, "phone_number");
 	if (!has_contact && !has_phone)
-		body_reader_fail(reader, "contact_id", "contact_id or phone_number is required");
+		body_reader_fail(reader, "contact_id", "is required, or phone_number");
 	if (has_contact && has_phone)
 		body_reader_fail(
 			reader, "phone_number", "must not be given together with contact_id");
@@ -67,7 +67,7 @@ static void read_media_url(
 
 	if (body_text(reader, "media_url", &rule, &request->media_url) &&
 		url_guard_check_url(guard, request->media_url, &err) != 0)
-		body_reader_fail(reader, "media_url", "%s", err.text);
+		body_reader_fail(reader, "media_url", "cannot be used: %s", err.text);
 }
 
 /* The name that a phone shows: one path segment. */

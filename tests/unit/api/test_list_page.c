@@ -80,8 +80,10 @@ static void TEST(parameters_as_text_and_ids)
 	int64_t id;
 	assert_true(query_text(SV_LIT("a=b%20c+d"), "a", pool, &errors, &text));
 	assert_sv(text, "b c d");
-	assert_true(query_text(SV_LIT("a="), "a", pool, &errors, &text));
+	assert_true(query_text(SV_LIT("b=1"), "a", pool, &errors, &text));
 	assert_true(sv_is_null(text));
+	assert_false(query_text(SV_LIT("a="), "a", pool, &errors, &text));
+	assert_false(query_id(SV_LIT("id="), "id", pool, &errors, &id));
 	assert_false(query_text(SV_LIT("a=%ff"), "a", pool, &errors, &text));
 	assert_true(query_id(SV_LIT("id=17"), "id", pool, &errors, &id));
 	assert_int_equal(id, 17);

@@ -6,7 +6,6 @@
 static const struct local_caller good = {
 	.development = true,
 	.peer_is_loopback = true,
-	.has_body = true,
 	.host = {"127.0.0.1:8000", 14},
 	.content_type = {"application/json", 16},
 };
@@ -14,10 +13,6 @@ static const struct local_caller good = {
 static void TEST(curl_on_this_machine_is_trusted)
 {
 	assert_true(local_caller_is_trusted(&good));
-	struct local_caller get = good;
-	get.has_body = false;
-	get.content_type = SV_NULL;
-	assert_true(local_caller_is_trusted(&get));
 }
 
 static void TEST(hosts)
@@ -69,6 +64,9 @@ static void TEST(each_condition_counts)
 	assert_false(local_caller_is_trusted(&caller));
 	caller = good;
 	caller.has_foreign_header = true;
+	assert_false(local_caller_is_trusted(&caller));
+	caller = good;
+	caller.is_http10 = true;
 	assert_false(local_caller_is_trusted(&caller));
 	caller = good;
 	caller.content_type = SV_LIT("text/plain");

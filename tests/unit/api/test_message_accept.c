@@ -440,6 +440,19 @@ static void TEST(a_contact_that_keeps_changing_is_given_up)
 	assert_int_equal(fake.answers[0].problem, PROBLEM_OVERLOADED);
 }
 
+static void TEST(an_explanation_that_fails_is_asked_for_again)
+{
+	know_contact();
+	push((struct wish){.contact_id = 1, .key = "k"});
+	fake_turn();
+	write_nothing();
+	fake_reply(FAKE_EXPLAIN, &(struct pg_result){.status = PG_UNAVAILABLE, .is_retryable = true});
+	assert_int_equal(fake.n_answers, 0);
+	assert_true(fake_find(FAKE_WRITE)->again);
+	write_all();
+	assert_int_equal(fake.answers[0].status, 202);
+}
+
 static void TEST(a_question_that_fails_is_a_503)
 {
 	push_contact(1);
@@ -493,6 +506,7 @@ int main(void)
 		CASE(once_answers_with_the_first_message),
 		CASE(a_contact_that_changed_is_looked_up_again),
 		CASE(a_contact_that_keeps_changing_is_given_up),
+		CASE(an_explanation_that_fails_is_asked_for_again),
 		CASE(a_question_that_fails_is_a_503),
 		CASE(the_queue_is_bounded),
 		CASE(a_full_backlog_refuses),
