@@ -45,8 +45,10 @@ static const struct pg_stmt message_cancel = {"api_message_cancel",
 	" c AS (UPDATE messages u SET status = 8, open = false, due_at = NULL,"
 	" next_attempt_at = NULL, media_wanted = false, cancelled_at = clock_timestamp()"
 	" FROM m WHERE u.id = m.id AND u.direction = 0 AND u.status IN (1, 2)"
-	" AND NOT u.outcome_unknown AND NOT u.ever_unknown RETURNING u.id)"
-	" SELECT EXISTS (SELECT FROM c) FROM m"};
+	" AND NOT u.outcome_unknown AND NOT u.ever_unknown"
+	" RETURNING u.id, u.session_id, u.partition, u.phone, u.queue_seq)"
+	" SELECT c.id IS NOT NULL, c.session_id, c.partition, c.phone, c.queue_seq"
+	" FROM m LEFT JOIN c ON c.id = m.id"};
 
 void store_message_get(
 	struct api_store *store, int32_t tenant_id, struct strview id, pg_done_fn fn, void *ctx)
@@ -97,6 +99,17 @@ void store_message_cancel(
 	pg_param_text(params, id);
 	store_run(store, &message_cancel, params, fn, ctx);
 	pool_free(&pool);
+}
+
+struct store_cancelled store_cancelled_at(const struct pg_result *result)
+{
+	return (struct store_cancelled){
+		.happened = pg_bool(result, 0, 0),
+		.session_id = (int32_t)pg_int(result, 0, 1),
+		.partition = (int)pg_int(result, 0, 2),
+		.phone = pg_text(result, 0, 3),
+		.queue_seq = pg_int(result, 0, 4),
+	};
 }
 
 static void read_texts(const struct pg_result *result, int row, struct pool *pool,

@@ -57,10 +57,19 @@ struct store_message_filter {
 /* Newest first. */
 void store_message_list(struct api_store *store, const struct store_message_filter *filter,
 	pg_done_fn fn, void *ctx);
-/* Cancel it if that is still certain to stop it. One row: did that happen. None: no such message.
- */
+/* Cancel it if that is still certain to stop it. No row: no such message. One: store_cancelled_at()
+ * tells. */
 void store_message_cancel(
 	struct api_store *store, int32_t tenant_id, struct strview id, pg_done_fn fn, void *ctx);
+
+struct store_cancelled {
+	bool happened; /* the rest is filled only then */
+	int32_t session_id;
+	int partition;
+	struct strview phone; /* borrowed from the result */
+	int64_t queue_seq;    /* 0: it was scheduled and stood in no queue */
+};
+struct store_cancelled store_cancelled_at(const struct pg_result *result);
 /* Texts are copied into pool. */
 struct store_message store_message_at(const struct pg_result *result, int row, struct pool *pool);
 

@@ -9,6 +9,7 @@
 #include "services/api/held.h"
 #include "services/api/list_reply.h"
 #include "services/api/message_view.h"
+#include "services/api/outbound_publish.h"
 
 #define HELD_TIMEOUT_MS 500
 
@@ -98,6 +99,20 @@ static void on_after_cancel(void *ctx, const struct pg_result *result)
 			message_status_name(message.status));
 }
 
+static void tell_sender(struct api_call *call, const struct store_cancelled *cancelled)
+{
+	const struct outcome_entry entry = {
+		.message_id = call->params[0],
+		.session_id = cancelled->session_id,
+		.phone = cancelled->phone,
+		.queue_seq = cancelled->queue_seq,
+		.kind = OUTCOME_FINAL,
+	};
+
+	if (cancelled->happened && cancelled->queue_seq != 0)
+		outbound_publish_cancelled(call->api->streams, cancelled->partition, &entry);
+}
+
 static void on_cancel(void *ctx, const struct pg_result *result)
 {
 	struct api_call *call = ctx;
@@ -109,8 +124,10 @@ static void on_cancel(void *ctx, const struct pg_result *result)
 		api_reply_not_found(call, "Message");
 		return;
 	}
-	*cancelled = pg_bool(result, 0, 0);
+	struct store_cancelled row = store_cancelled_at(result);
+	*cancelled = row.happened;
 	call->state = cancelled;
+	tell_sender(call, &row);
 	store_message_get(
 		call->api->store, call->caller.tenant_id, call->params[0], on_after_cancel, call);
 }

@@ -1,5 +1,5 @@
-/* Tells the senders of messages that were accepted, after their commit. A lost entry costs latency
- * only: a sweep finds the row. */
+/* Tells the senders of messages that were accepted or cancelled, after their commit. A lost entry
+ * costs latency only: a sweep finds the row. */
 #ifndef WA_API_OUTBOUND_PUBLISH_H
 #define WA_API_OUTBOUND_PUBLISH_H
 
@@ -8,5 +8,9 @@
 
 void outbound_publish(
 	struct stream_writer *streams, int partition, const struct outbound_entry *entry);
+
+/* So that the next of its conversation need not wait for the sweep. */
+void outbound_publish_cancelled(
+	struct stream_writer *streams, int partition, const struct outcome_entry *entry);
 
 #endif
