@@ -86,6 +86,10 @@ struct json *json_parse(struct strview text, struct err *err)
 		char *quote = strstr(error.text, " near '");
 		if (quote != NULL)
 			*quote = '\0';
+		/* Nor do the library's own flags say anything to a caller. */
+		char *flag = strstr(error.text, " without JSON_");
+		if (flag != NULL)
+			*flag = '\0';
 		err_set(err, "line %d column %d: %s", error.line, error.column, error.text);
 	}
 	return wrap(value);

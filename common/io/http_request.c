@@ -1,6 +1,7 @@
 /* A request: its bytes as they come in, and what its handler asks of it. */
 #include <arpa/inet.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
@@ -256,6 +257,23 @@ struct strview http_request_body(const struct http_request *request)
 struct strview http_request_header(const struct http_request *request, const char *name)
 {
 	return http_head_field(&request->head, name);
+}
+
+bool http_request_has_header_like(const struct http_request *request, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	for (int i = 0; i < request->head.n_fields; i++) {
+		struct strview name = request->head.fields[i].name;
+		if (name.len >= len && strncasecmp(name.ptr, prefix, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool http_request_is_http10(const struct http_request *request)
+{
+	return request->head.minor_version == 0;
 }
 
 const char *http_request_peer(const struct http_request *request)

@@ -67,6 +67,9 @@ struct strview http_request_query(const struct http_request *request); /* raw, w
 struct strview http_request_body(const struct http_request *request);
 /* Case of the name ignored; SV_NULL when absent. */
 struct strview http_request_header(const struct http_request *request, const char *name);
+/* Is there a header whose name begins so? Case ignored. */
+bool http_request_has_header_like(const struct http_request *request, const char *prefix);
+bool http_request_is_http10(const struct http_request *request);
 /* Numeric address of the client. */
 const char *http_request_peer(const struct http_request *request);
 bool http_request_peer_is_loopback(const struct http_request *request);

@@ -54,6 +54,21 @@ test('a body that is no object is refused', async () => {
   }
 });
 
+test('a filter without a value is refused: it would find everybody', async () => {
+  for (const [path, name] of [['/contacts', 'phone'], ['/messages', 'external_ref'], ['/messages', 'contact_id'], ['/messages', 'status'], ['/sandbox/outbox', 'phone']]) {
+    isProblem(await customer.get(path, { params: { [name]: '' } }), 422, name);
+  }
+  assert.equal((await customer.get('/messages', { params: { cursor: '', limit: '' } })).status, 200);
+});
+
+test('texts of errors are sentences for the caller', async () => {
+  const nobody = await customer.post('/messages/send', { message_body: 'x' });
+  assert.equal(nobody.data.detail, 'contact_id is required, or phone_number');
+  const nul = await raw('{"contact_id":1,"message_body":"a\\u0000b"}');
+  isProblem(nul, 400);
+  assert.doesNotMatch(nul.data.detail, /JSON_/);
+});
+
 test('wrong types name the field', async () => {
   const good = { contact_id: contact.id, message_body: 'x' };
   const wrong = [
@@ -202,11 +217,16 @@ test('operator calls need the token, unless they come from a bare loopback calle
     method: 'POST', headers: { 'Content-Type': 'application/json', ...headers }, body: '{"name":"x"}',
   });
   assert.equal((await post({})).status, 201);
-  for (const headers of [{ Origin: 'http://evil.example' }, { 'X-Forwarded-For': '1.2.3.4' }, { Forwarded: 'for=1.2.3.4' }, { 'Content-Type': 'text/plain' }]) {
+  for (const headers of [{ Origin: 'http://evil.example' }, { 'X-Forwarded-For': '1.2.3.4' }, { Forwarded: 'for=1.2.3.4' }, { 'X-Forwarded-Prefix': '/' },
+    { 'Content-Type': 'text/plain' }, { Authorization: 'Basic eDp4' }, { Authorization: '' }]) {
     assert.ok([401, 403, 415].includes((await post(headers)).status), JSON.stringify(headers));
   }
   const wrongHost = await rawHttp(`POST /api/v1/tenants HTTP/1.1\r\nHost: bank.example\r\nContent-Type: application/json\r\nContent-Length: 12\r\nConnection: close\r\n\r\n{"name":"x"}`);
   assert.match(wrongHost, /^HTTP\/1\.1 40[13]/);
+  // What nginx sends to what it stands before, unless told otherwise.
+  const old = await rawHttp('POST /api/v1/tenants HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n{"name":"x"}');
+  assert.match(old, /^HTTP\/1\.1 401/);
+  assert.equal((await fetch(`${stack.url}/api/v1/tenants`)).status, 401, 'what can only be made to fetch a URL has no JSON content type');
   assert.equal((await post({ Authorization: 'Bearer wrong' })).status, 401);
   assert.equal((await post({ Authorization: `Bearer ${stack.WA_ADMIN_TOKEN}` })).status, 201);
 });
