@@ -42,10 +42,13 @@ static const struct pg_stmt lease_delete = {"api_session_lease_delete",
 
 /* In a partition each, as the index of open messages has it. Who is `sending` may have arrived. */
 static const struct pg_stmt session_unwind = {"api_session_unwind",
-	"WITH gone AS MATERIALIZED (SELECT m.id, m.tenant_id, m.contact_id, m.erased,"
-	" m.status = 3 AS unknown FROM messages m WHERE m.open AND m.session_id = $1::int4"
+	"WITH pick AS MATERIALIZED (SELECT m.id FROM messages m WHERE m.open"
+	" AND m.session_id = $1::int4"
 	" AND m.partition = ANY(ARRAY(SELECT g::int2 FROM generate_series(0, 31) AS g))"
-	" ORDER BY m.id LIMIT $2::int4 FOR NO KEY UPDATE"
+	" LIMIT $2::int4"
+	"), gone AS MATERIALIZED (SELECT m.id, m.tenant_id, m.contact_id, m.erased,"
+	" m.status = 3 AS unknown FROM messages m JOIN pick ON pick.id = m.id WHERE m.open"
+	" ORDER BY m.id FOR NO KEY UPDATE OF m"
 	"), told AS MATERIALIZED (SELECT g.*,"
 	" CASE WHEN g.unknown THEN 'outcome_unknown' ELSE 'rejected' END AS code,"
 	" CASE WHEN g.unknown THEN 'its session was deleted while it was being sent; it may have"
