@@ -41,7 +41,7 @@ static void on_explained(void *ctx, const struct pg_result *result)
 		return;
 	}
 	struct store_explanation explanation = store_accept_explanation(result);
-	if (!accept_answer_is_known(&explanation)) {
+	if (!accept_answer_is_known(item, &explanation)) {
 		contact_cache_drop(accept->contacts, item->row.tenant_id, item->row.contact_id);
 		accept_item_resolve_later(item);
 		return;

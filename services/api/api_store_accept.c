@@ -23,7 +23,7 @@ static const struct pg_stmt accept_lock = {
 	" media_url, filename, external_ref, metadata, once, key, fingerprint, ord)"               \
 	" JOIN contact_numbers n ON n.tenant_id = u.tenant_id AND n.phone = u.phone"               \
 	" AND n.contact_id = u.contact_id AND (n.position = 0 OR u.any_number)"                    \
-	" WHERE EXISTS"                                                                            \
+	" WHERE (u.valid_until IS NULL OR u.valid_until > u.created_at) AND EXISTS"                \
 	" (SELECT FROM sessions s WHERE s.id = u.session_id AND s.deleted_at IS NULL)"
 
 #define ACCEPT_INSERT                                                                              \

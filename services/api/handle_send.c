@@ -11,8 +11,9 @@ void handle_message_send(struct api_call *call)
 	struct field_errors errors;
 
 	field_errors_init(&errors, call->pool);
-	if (message_request_read(call->body, call->api->guard, clock_wall_ms(), call->pool, &errors,
-		    request) != 0) {
+	bool has_key = !sv_is_null(call->idempotency.key);
+	if (message_request_read(call->body, call->api->guard, clock_wall_ms(), has_key, call->pool,
+		    &errors, request) != 0) {
 		api_reply_invalid(call, &errors);
 		return;
 	}

@@ -136,7 +136,8 @@ static void read_reference(struct body_reader *reader, struct message_request *r
 	(void)body_object_text(reader, "metadata", MESSAGE_MAX_METADATA_BYTES, &request->metadata);
 }
 
-static void read_times(struct body_reader *reader, int64_t now, struct message_request *request)
+static void read_times(
+	struct body_reader *reader, int64_t now, bool may_repeat, struct message_request *request)
 {
 	int64_t latest = now + MESSAGE_MAX_AHEAD_DAYS * DAY_MS;
 
@@ -145,14 +146,15 @@ static void read_times(struct body_reader *reader, int64_t now, struct message_r
 			reader, "send_at", "must be at most %d days ahead", MESSAGE_MAX_AHEAD_DAYS);
 	if (!body_time(reader, "valid_until", &request->valid_until))
 		return;
-	if (request->valid_until <= now)
+	if (request->valid_until <= now && !may_repeat)
 		body_reader_fail(reader, "valid_until", "must be in the future");
 	else if (request->send_at != MESSAGE_NO_TIME && request->valid_until <= request->send_at)
 		body_reader_fail(reader, "valid_until", "must be after send_at");
 }
 
 int message_request_read(const struct json *body, const struct url_guard *guard, int64_t now,
-	struct pool *pool, struct field_errors *errors, struct message_request *ret_request)
+	bool has_key, struct pool *pool, struct field_errors *errors,
+	struct message_request *ret_request)
 {
 	struct message_request request = {
 		.send_at = MESSAGE_NO_TIME, .valid_until = MESSAGE_NO_TIME};
@@ -163,7 +165,7 @@ int message_request_read(const struct json *body, const struct url_guard *guard,
 	read_recipient(&reader, &request);
 	read_content(&reader, guard, &request);
 	read_reference(&reader, &request);
-	read_times(&reader, now, &request);
+	read_times(&reader, now, has_key || request.once, &request);
 	read_session(&reader, &request);
 	body_reader_end(&reader);
 	if (errors->n > before)

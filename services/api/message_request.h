@@ -38,8 +38,11 @@ struct message_request {
 	int64_t valid_until;
 };
 
-/* 0, or -1 with every mistake in errors. now is Unix ms. */
+/* 0, or -1 with every mistake in errors. now is Unix ms. With a key, or `once`, the call may repeat
+ * one that was accepted in time: then a valid_until that has passed is no mistake; whether it is a
+ * repetition is for Postgres to tell. */
 int message_request_read(const struct json *body, const struct url_guard *guard, int64_t now,
-	struct pool *pool, struct field_errors *errors, struct message_request *ret_request);
+	bool has_key, struct pool *pool, struct field_errors *errors,
+	struct message_request *ret_request);
 
 #endif

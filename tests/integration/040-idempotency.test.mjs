@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { newCustomer, newPhone, operator } from './support/customer.mjs';
 import { sharedStack } from './support/stack.mjs';
+import { until } from './support/until.mjs';
 
 let stack;
 let customer;
@@ -38,6 +39,19 @@ test('the order of members is no other body', async () => {
   const a = await customer.post('/messages/send', { contact_id: contact.id, message_body: 'x' }, headers);
   const b = await customer.post('/messages/send', { message_body: 'x', contact_id: contact.id }, headers);
   assert.equal(b.data.message_id, a.data.message_id);
+});
+
+test('who asks again after valid_until is told of the first message, a new one is refused', async () => {
+  const body = { contact_id: contact.id, message_body: 'soon', valid_until: new Date(Date.now() + 1500).toISOString() };
+  const first = await customer.post('/messages/send', body, { 'Idempotency-Key': 'soon-1' });
+  assert.equal(first.status, 202, JSON.stringify(first.data));
+  await until('valid_until to pass', () => Date.now() > Date.parse(body.valid_until) + 500);
+  const again = await customer.post('/messages/send', body, { 'Idempotency-Key': 'soon-1' });
+  assert.equal(again.status, 202, JSON.stringify(again.data));
+  assert.equal(again.data.message_id, first.data.message_id);
+  const late = await customer.post('/messages/send', body, { 'Idempotency-Key': 'soon-2' });
+  assert.equal(late.status, 422);
+  assert.deepEqual(late.data.errors.map((e) => e.field), ['valid_until']);
 });
 
 test('the same key with another body is 422', async () => {

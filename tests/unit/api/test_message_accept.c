@@ -63,6 +63,7 @@ struct wish {
 	int session_id;
 	bool is_scheduled;
 	bool once;
+	bool is_too_late;
 	const char *key;
 };
 
@@ -83,7 +84,7 @@ static void push(struct wish wish)
 		.external_ref = wish.once ? SV_LIT("ref") : SV_NULL,
 		.session_id = wish.session_id,
 		.send_at = wish.is_scheduled ? clock_wall_ms() + 60000 : MESSAGE_NO_TIME,
-		.valid_until = MESSAGE_NO_TIME,
+		.valid_until = wish.is_too_late ? clock_wall_ms() - 1000 : MESSAGE_NO_TIME,
 	};
 	if (wish.contact_id == 0)
 		(void)snprintf(request->phone, sizeof(request->phone), "+491701234567");
@@ -446,11 +447,32 @@ static void TEST(an_explanation_that_fails_is_asked_for_again)
 	push((struct wish){.contact_id = 1, .key = "k"});
 	fake_turn();
 	write_nothing();
-	fake_reply(FAKE_EXPLAIN, &(struct pg_result){.status = PG_UNAVAILABLE, .is_retryable = true});
+	fake_reply(
+		FAKE_EXPLAIN, &(struct pg_result){.status = PG_UNAVAILABLE, .is_retryable = true});
 	assert_int_equal(fake.n_answers, 0);
 	assert_true(fake_find(FAKE_WRITE)->again);
 	write_all();
 	assert_int_equal(fake.answers[0].status, 202);
+}
+
+static void TEST(who_repeats_a_call_too_late_is_told_of_the_first)
+{
+	know_contact();
+	push((struct wish){.contact_id = 1, .is_too_late = true, .key = "k"});
+	push((struct wish){.contact_id = 1, .is_too_late = true, .key = "new"});
+	fake_turn();
+	write_nothing();
+	struct strview fingerprint = sv_make("ffffffffffffffffffffffffffffffff", SHA256_SIZE);
+	explain(&(struct store_explanation){
+		.has_key = true,
+		.fingerprint = fingerprint,
+		.keyed = {.id = SV_LIT("msg_first"), .contact_id = 1, .status = MESSAGE_EXPIRED},
+	});
+	explain(&(struct store_explanation){.has_key = false});
+	assert_int_equal(fake.n_answers, 2);
+	assert_int_equal(fake.answers[0].status, 202);
+	assert_true(fake.answers[0].is_replayed);
+	assert_string_equal(fake.answers[1].field, "valid_until");
 }
 
 static void TEST(a_question_that_fails_is_a_503)
@@ -507,6 +529,7 @@ int main(void)
 		CASE(a_contact_that_changed_is_looked_up_again),
 		CASE(a_contact_that_keeps_changing_is_given_up),
 		CASE(an_explanation_that_fails_is_asked_for_again),
+		CASE(who_repeats_a_call_too_late_is_told_of_the_first),
 		CASE(a_question_that_fails_is_a_503),
 		CASE(the_queue_is_bounded),
 		CASE(a_full_backlog_refuses),

@@ -10,6 +10,7 @@
 #define NOW 1767258000000 /* 2026-01-01T09:00:00Z */
 
 struct world {
+	bool has_key;
 	struct pool *pool;
 	struct url_guard *guard;
 	struct json *body;
@@ -44,8 +45,8 @@ static int read_text(struct world *world, const char *text)
 	if (world->body == NULL)
 		fail_msg("%s: %s", text, err.text);
 	field_errors_init(&world->errors, world->pool);
-	return message_request_read(
-		world->body, world->guard, NOW, world->pool, &world->errors, &world->request);
+	return message_request_read(world->body, world->guard, NOW, world->has_key, world->pool,
+		&world->errors, &world->request);
 }
 
 static bool names_field(const struct world *world, const char *field)
@@ -202,6 +203,20 @@ static void each_mistake_names_its_field(void **state)
 	}
 }
 
+static void what_may_be_repeated_is_not_too_late(void **state)
+{
+	struct world *world = *state;
+	const char *keyed = "{\"contact_id\":1,\"message_body\":\"x\",\"valid_until\":"
+			    "\"2020-01-01T00:00:00Z\"}";
+	const char *once = "{\"contact_id\":1,\"message_body\":\"x\",\"valid_until\":"
+			   "\"2020-01-01T00:00:00Z\",\"external_ref\":\"r\",\"once\":true}";
+	assert_int_equal(read_text(world, keyed), -1);
+	assert_int_equal(read_text(world, once), 0);
+	world->has_key = true;
+	assert_int_equal(read_text(world, keyed), 0);
+	assert_true(world->request.valid_until < NOW);
+}
+
 static void all_mistakes_at_once(void **state)
 {
 	struct world *world = *state;
@@ -281,6 +296,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(everything_optional, setup, teardown),
 		cmocka_unit_test_setup_teardown(null_is_absent, setup, teardown),
 		cmocka_unit_test_setup_teardown(each_mistake_names_its_field, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_may_be_repeated_is_not_too_late, setup, teardown),
 		cmocka_unit_test_setup_teardown(all_mistakes_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(errors_are_bounded, setup, teardown),
 		cmocka_unit_test_setup_teardown(lengths_are_counted_in_bytes, setup, teardown),
