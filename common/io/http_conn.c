@@ -246,8 +246,8 @@ static void refuse(struct http_conn *conn, const struct http_refusal *refusal)
 	const char *content_type = "text/plain; charset=utf-8";
 
 	if (server->options.format_error != NULL)
-		server->options.format_error(server->ctx, refusal->status, refusal->detail,
-			conn->request->pool, &body, &content_type);
+		server->options.format_error(server->ctx, conn->request, refusal->status,
+			refusal->detail, &body, &content_type);
 	conn->is_last = true;
 	answer(conn, refusal->status, content_type, body);
 }

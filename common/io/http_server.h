@@ -28,9 +28,10 @@ struct http_server_options {
 	int64_t request_timeout_ms;
 	int max_connections; /* 0 = 10,000; more are closed at once */
 	/* The body of answers that the server itself must give (400, 408, 413, 431, 505 …); may be
-	 * NULL. Fills body and content type. */
-	void (*format_error)(void *ctx, int status, const char *detail, struct pool *pool,
-		struct strview *ret_body, const char **ret_content_type);
+	 * NULL. Fills body and content type; may use http_reply_header() and the request's pool,
+	 * nothing else of the request, which may not be whole. */
+	void (*format_error)(void *ctx, struct http_request *request, int status,
+		const char *detail, struct strview *ret_body, const char **ret_content_type);
 };
 
 /* A request came in whole. It must be answered once with http_reply(), now or later, also when the

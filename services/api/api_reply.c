@@ -146,18 +146,20 @@ void api_reply_pg(struct api_call *call, const struct pg_result *result)
 	}
 }
 
-void api_format_error(void *ctx, int status, const char *detail, struct pool *pool,
+void api_format_error(void *ctx, struct http_request *http, int status, const char *detail,
 	struct strview *ret_body, const char **ret_content_type)
 {
+	struct api *api = ctx;
 	char request_id[ID_SIZE];
 	struct strbuf text = STRBUF_INIT;
 
-	(void)ctx;
 	id_new("req", clock_wall_ms(), request_id);
 	struct problem_text parts = {
 		.detail = detail, .instance = SV_NULL, .request_id = sv_from(request_id)};
 	problem_format(problem_of_status(status), &parts, &text);
-	*ret_body = pool_sv(pool, strbuf_view(&text));
+	http_reply_header(http, "X-Request-Id", sv_from(request_id));
+	request_stats_note(api->stats, NULL, status, 0);
+	*ret_body = pool_sv(http_request_pool(http), strbuf_view(&text));
 	*ret_content_type = problem_type;
 	strbuf_deinit(&text);
 }

@@ -34,7 +34,7 @@ void api_reply_not_found(struct api_call *call, const char *what);
 void api_reply_pg(struct api_call *call, const struct pg_result *result);
 
 /* The body of an answer that the HTTP server itself must give; see struct http_server_options. */
-void api_format_error(void *ctx, int status, const char *detail, struct pool *pool,
+void api_format_error(void *ctx, struct http_request *http, int status, const char *detail,
 	struct strview *ret_body, const char **ret_content_type);
 
 #endif

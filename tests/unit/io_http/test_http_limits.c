@@ -66,6 +66,7 @@ static void assert_refused(struct fixture *fixture, int status)
 	assert_int_equal(raw_client_count(fixture->client, text), 1);
 	assert_int_equal(
 		raw_client_count(fixture->client, "Content-Type: application/problem+json\r\n"), 1);
+	assert_int_equal(raw_client_count(fixture->client, "X-Error: ours\r\n"), 1);
 	assert_int_equal(raw_client_count(fixture->client, "Connection: close\r\n"), 1);
 	assert_int_equal(raw_client_count(fixture->client, "\r\nDate: "), 1);
 	assert_int_equal(fixture->scene->n_requests, 0);
