@@ -1,0 +1,107 @@
+// Can the checker find what it is there to find? A small good history, and what it must say when one thing of it is changed.
+import crypto from 'node:crypto';
+import { check, CHECKS } from './checker.mjs';
+
+const SECRET = `whsec_${Buffer.from('a secret of no great length').toString('base64')}`;
+const T = 1_800_000_000_000;
+const CONTACT = { e: 'contact', tenant: 7, contact: 1, phone: '+4930000000005555', fate: '5555' };
+
+function send(n, begin, more = {}) {
+  return { e: 'req', t: begin + 10, begin, op: `send-${n}`, kind: 'send', tenant: 7, contact: 1, key: `k${n}`, attempt: 1, body: `text ${n}`, status: 202, data: { message_id: `msg_${n}` }, ...more };
+}
+
+function hook(sequence, n, type, t) {
+  const id = `evt_${sequence}`;
+  const raw = JSON.stringify({ id, event: type, created_at: new Date(T).toISOString(), tenant_id: 7, sequence, data: { message_id: `msg_${n}`, contact_id: 1 } });
+  return signed({ e: 'hook', t, index: 0, raw, answer: 200, id });
+}
+
+function signed(h) {
+  const timestamp = String(Math.floor(h.t / 1000));
+  const mac = crypto.createHmac('sha256', Buffer.from(SECRET.slice(6), 'base64')).update(`${h.id}.${timestamp}.${h.raw}`).digest('base64');
+  const guide = crypto.createHmac('sha256', SECRET).update(`${timestamp}.${h.raw}`).digest('hex');
+  return { ...h, timestamp, signature: `v1,${mac}`, guide_signature: `t=${timestamp},v1=${guide}` };
+}
+
+const shown = (n, arrival) => ({ e: 'shown', tenant_id: 7, phone: CONTACT.phone, message_id: `msg_${n}`, wa_message_id: `WA${n}`, session_id: 1, body: `text ${n}`, copies: 1, arrival });
+const message = (n, more = {}) => ({ e: 'message', tenant: 7, message: { message_id: `msg_${n}`, contact_id: 1, direction: 'outgoing', status: 'read', attempts: 1, message_body: `text ${n}`, ...more } });
+const pulled = (sequence) => ({ e: 'pulled', tenant: 7, id: `evt_${sequence}` });
+
+/** Two messages read, a third cancelled, one that came in. */
+function goodHistory() {
+  const types = ['message_sent', 'message_delivered', 'message_read'];
+  return [
+    { e: 'meta', hold_ms: 120_000, most_copies: 13 },
+    { e: 'webhook', index: 0, tenant: 7, secret: SECRET, events: types },
+    CONTACT,
+    send(1, T), send(2, T + 100), send(3, T + 200, { kind: 'cancellable' }),
+    { e: 'req', t: T + 310, begin: T + 300, op: 'cancel-4', kind: 'cancel', tenant: 7, contact: 1, message: 'msg_3', attempt: 1, status: 200 },
+    { e: 'req', t: T + 410, begin: T + 400, op: 'inbound-5', kind: 'inbound', tenant: 7, contact: 1, body: 'text 5', attempt: 1, status: 202, data: { wa_message_id: 'WA5' } },
+    ...types.map((type, i) => hook(1 + i, 1, type, T + 1000 + i)),
+    ...types.map((type, i) => hook(4 + i, 2, type, T + 2000 + i)),
+    hook(7, 5, 'message_received', T + 3000),
+    ...[1, 2, 3, 4, 5, 6, 7].map(pulled),
+    shown(1, 1), shown(2, 2),
+    message(1), message(2), message(3, { status: 'cancelled' }), message(5, { direction: 'incoming', status: 'received', message_body: 'text 5' }),
+    { e: 'settled', after_ms: 1000, times: {}, left: {} },
+    { e: 'fault', t: T, begin: T, end: T, kind: 'kill', target: 'api-1', pids: [11] },
+    { e: 'end', name: 'api-1', pid: 11, signal: 9, exit: 0, lived_ms: 1 },
+    { e: 'leases', t: T + 9000, rows: [{ kind: 'session', stale_ms: 4900, free: 0 }] },
+  ];
+}
+
+const find = (history, e, match = () => true) => history.find((x) => x.e === e && match(x));
+const drop = (history, item) => history.splice(history.indexOf(item), 1);
+
+// What is done to the good history, and which check must notice.
+const CHANGES = [
+  ['calls are answered', (h) => { find(h, 'req').status = 503; }],
+  ['what was refused was not accepted', (h) => { find(h, 'req').status = 422; }],
+  ['every accepted message ends', (h) => drop(h, find(h, 'message'))],
+  ['every accepted message ends', (h) => { find(h, 'message').message.status = 'sending'; }],
+  ['every accepted message ends', (h) => { find(h, 'message').message.status = 'failed'; }],
+  ['every accepted message ends', (h) => { find(h, 'req').kind = 'send'; find(h, 'message').message.status = 'cancelled'; }],
+  ['a cancel that was granted', (h) => { find(h, 'message', (m) => m.message.status === 'cancelled').message.status = 'read'; }],
+  ['each message is shown once', (h) => drop(h, find(h, 'shown'))],
+  ['each message is shown once', (h) => h.push({ ...shown(1, 3), wa_message_id: 'WA9' })],
+  ['each message is shown once', (h) => h.push({ ...shown(3, 3) })],
+  ['each message is shown once', (h) => { find(h, 'shown').body = 'another'; }],
+  ['nothing is shown that was not', (h) => h.push(shown(8, 3))],
+  ['the same key or ref', (h) => { find(h, 'req', (r) => r.op === 'send-2').key = 'k1'; }],
+  ['each phone shows messages', (h) => { find(h, 'shown').arrival = 3; }],
+  ['copies stay within', (h) => { find(h, 'shown').copies = 2; }],
+  ['copies stay within', (h) => { find(h, 'shown', (s) => s.arrival === 2).wa_message_id = 'WA1'; }],
+  ['every event reaches', (h) => drop(h, find(h, 'hook', (x) => x.id === 'evt_3'))],
+  ['every event reaches', (h) => { find(h, 'hook').answer = 500; }],
+  ['every event reaches', (h) => { find(h, 'hook').signature = 'v1,AAAA'; }],
+  ['every event reaches', (h) => { find(h, 'hook').guide_signature = 't=1,v1=00'; }],
+  ['every event reaches', (h) => h.push(hook(8, 1, 'message_read', T + 4000))],
+  ['every event reaches', (h) => { const x = hook(1, 1, 'message_sent', T + 1500); h.push(signed({ ...x, raw: x.raw.replace('}', ' }') })); }],
+  ["each contact's events", (h) => { const x = find(h, 'hook'); drop(h, x); h.push(signed({ ...x, t: T + 9000 })); }],
+  ["each contact's events", (h) => { const x = find(h, 'hook'); h.splice(h.indexOf(x) + 3, 0, signed({ ...x, t: T + 1900 })); x.answer = 500; }],
+  ['GET /events skips nothing', (h) => drop(h, find(h, 'pulled'))],
+  ['GET /events skips nothing', (h) => h.push(pulled(1))],
+  ['each incoming message', (h) => drop(h, find(h, 'message', (m) => m.message.direction === 'incoming'))],
+  ['each incoming message', (h) => h.push({ ...message(6, { direction: 'incoming', message_body: 'text 5' }) })],
+  ['everything settles', (h) => { find(h, 'settled').left = { open: 1 }; }],
+  ['everything settles', (h) => { find(h, 'settled').after_ms = 60_000; }],
+  ['daemons end only', (h) => { find(h, 'end').pid = 12; }],
+  ['daemons end only', (h) => Object.assign(find(h, 'end'), { signal: 6 })],
+  ['leases are taken over', (h) => { find(h, 'leases').rows[0].stale_ms = 8000; }],
+];
+
+/** A list of complaints about the checker. */
+export function selftest() {
+  const wrong = check(goodHistory()).map((v) => `finds fault with a good history: ${v.check}: ${v.what}`);
+  const proven = new Set();
+  for (const [name, change] of CHANGES) {
+    const history = goodHistory();
+    change(history);
+    if (check(history).some((v) => v.check.startsWith(name))) proven.add(name);
+    else wrong.push(`does not notice: ${change}`);
+  }
+  for (const { name } of CHECKS) {
+    if (![...proven].some((start) => name.startsWith(start))) wrong.push(`nothing shows that «${name}» can fail`);
+  }
+  return wrong;
+}
