@@ -24,7 +24,6 @@ static struct json *inbound_view(const struct new_inbound *inbound)
 {
 	struct json *view = json_new_object();
 	json_set_cstr(view, "wa_message_id", inbound->wa_message_id);
-	json_set_cstr(view, "from", inbound->phone);
 	json_set_int(view, "session_id", inbound->row.session_id);
 	return view;
 }
