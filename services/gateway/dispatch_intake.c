@@ -12,6 +12,7 @@
 #include "common/model/id.h"
 #include "common/model/stream_codec.h"
 #include "services/gateway/claim.h"
+#include "services/gateway/dispatch_suspects.h"
 #include "services/gateway/gateway.h"
 #include "services/gateway/gateway_store_claim.h"
 #include "services/gateway/session_set.h"
@@ -19,16 +20,12 @@
 #define GROUP       "gateway"
 #define MAX_UNACKED 2048
 
-/* An entry counts its deliveries: the third reader knows that two died with it in their hands, and
- * two more may try it alone. */
-#define DELIVERIES_SUSPECT   3
-#define DELIVERIES_SET_ASIDE 5
-
 #define ENTRY_ID_SIZE 48
 
 struct dispatch_intake {
 	struct gateway *gateway;
 	struct stream_reader *reader;
+	struct dispatch_suspects *suspects;
 	struct health_part *health;
 	struct pool *pool; /* of the entry being decoded */
 	TAILQ_HEAD(, aside) asides;
@@ -76,29 +73,41 @@ static void set_aside(
 		entry->payload, reason, on_aside, aside);
 }
 
-static void on_entry(void *ctx, const struct stream_entry *entry)
+static void set_aside_suspect(void *ctx, const struct stream_entry *entry, const char *reason)
 {
-	struct dispatch_intake *intake = ctx;
+	set_aside(ctx, entry, reason);
+}
+
+/* is_suspect: it is to be claimed alone. */
+static void take(struct dispatch_intake *intake, const struct stream_entry *entry, bool is_suspect)
+{
 	struct err err = {{0}};
 	struct dispatch_entry dispatch;
 	const struct session *session = session_set_find(intake->gateway->sessions, entry->tag);
 	if (session == NULL || !session_may_claim(session))
 		return; /* unacknowledged: the next owner gets it */
-	if (entry->deliveries >= DELIVERIES_SET_ASIDE) {
-		set_aside(intake, entry, "its readers died again and again");
-		return;
-	}
 	pool_reset(intake->pool);
-	if (dispatch_entry_decode(entry->payload, intake->pool, &dispatch, &err) < 0) {
+	if (dispatch_entry_decode(entry->payload, intake->pool, &dispatch, &err) < 0)
 		set_aside(intake, entry, err.text);
-		return;
-	}
-	if (!id_is("msg", dispatch.message_id)) {
+	else if (!id_is("msg", dispatch.message_id))
 		set_aside(intake, entry, "no message id");
-		return;
-	}
-	claim_push(intake->gateway->claim, session->id, session->epoch, &dispatch, entry->id,
-		entry->deliveries >= DELIVERIES_SUSPECT);
+	else
+		claim_push(intake->gateway->claim, session->id, session->epoch, &dispatch,
+			entry->id, is_suspect);
+}
+
+static void take_suspect(void *ctx, const struct stream_entry *entry)
+{
+	take(ctx, entry, true);
+}
+
+static void on_entry(void *ctx, const struct stream_entry *entry)
+{
+	struct dispatch_intake *intake = ctx;
+	if (entry->deliveries >= DISPATCH_SUSPECT_DELIVERIES)
+		dispatch_suspects_add(intake->suspects, entry);
+	else
+		take(intake, entry, false);
 }
 
 static void on_change(void *ctx, bool up, const struct err *err)
@@ -109,6 +118,8 @@ static void on_change(void *ctx, bool up, const struct err *err)
 
 struct dispatch_intake *dispatch_intake_new(struct gateway *gateway, struct err *err)
 {
+	static const struct dispatch_suspects_events suspects_events = {
+		.take = take_suspect, .set_aside = set_aside_suspect};
 	static const struct stream_reader_events events = {
 		.on_entry = on_entry, .on_change = on_change};
 	struct dispatch_intake *intake = mem_new(struct dispatch_intake);
@@ -116,6 +127,8 @@ struct dispatch_intake *dispatch_intake_new(struct gateway *gateway, struct err 
 	TAILQ_INIT(&intake->asides);
 	intake->health = health_part_new(daemon_health(gateway->daemon), "redis_reader");
 	intake->pool = pool_new();
+	intake->suspects =
+		dispatch_suspects_new(gateway->loop, gateway->redis, &suspects_events, intake);
 	struct stream_reader_options options = {
 		.redis_url = setting_text(daemon_settings(gateway->daemon), SETTING_REDIS_URL),
 		.group = GROUP,
@@ -136,6 +149,7 @@ void dispatch_intake_free(struct dispatch_intake **intake)
 		pg_conn_forget((*intake)->gateway->session_conn, aside);
 		aside_free(aside);
 	}
+	dispatch_suspects_free(&(*intake)->suspects);
 	stream_reader_free(&(*intake)->reader);
 	pool_free(&(*intake)->pool);
 	mem_free(*intake);
@@ -153,6 +167,7 @@ void dispatch_intake_remove(struct dispatch_intake *intake, int32_t session_id)
 {
 	char stream[STREAM_NAME_SIZE];
 	stream_name_dispatch(session_id, stream);
+	dispatch_suspects_drop(intake->suspects, session_id);
 	stream_reader_remove(intake->reader, stream);
 }
 
@@ -161,6 +176,7 @@ void dispatch_intake_ack(struct dispatch_intake *intake, int32_t session_id, con
 	char stream[STREAM_NAME_SIZE];
 	stream_name_dispatch(session_id, stream);
 	stream_reader_ack(intake->reader, stream, entry_id);
+	dispatch_suspects_acked(intake->suspects, session_id, entry_id);
 }
 
 void dispatch_intake_pause(struct dispatch_intake *intake, bool paused)
