@@ -9,14 +9,15 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 
-#define MAX_READ      500 /* endpoints in one statement */
-#define MAX_NOTES     256
-#define READ_AGAIN_MS 250
+#define MAX_READ       500 /* endpoints in one statement */
+#define MAX_NOTES      256
+#define READ_AGAIN_MS  250
+#define WRITE_AFTER_MS 500 /* an endpoint that is refusing now and then changes often */
 
 struct note {
 	int64_t webhook_id;
 	bool is_failing;
-	int64_t ago_ms;
+	int64_t since_ms;
 };
 
 struct endpoint_set {
@@ -33,6 +34,7 @@ struct endpoint_set {
 	struct note notes[MAX_NOTES];
 	int n_notes;
 	bool is_writing;
+	struct loop_timer *write_timer;
 };
 
 struct endpoint *endpoint_set_find(struct endpoint_set *set, int32_t webhook_id)
@@ -174,20 +176,23 @@ static void on_noted(void *ctx, const struct pg_result *result)
 	if (pg_status(result) != PG_OK)
 		log_warn("endpoints_note", log_text("status", pg_status_name(pg_status(result))),
 			log_err(pg_err(result)));
-	loop_turn_request(set->turn);
+	if (set->n_notes > 0)
+		loop_timer_arm(set->write_timer, WRITE_AFTER_MS);
 }
 
-static void write_notes(struct endpoint_set *set)
+static void on_write_timer(void *ctx)
 {
+	struct endpoint_set *set = ctx;
 	int64_t ids[MAX_NOTES], ago_ms[MAX_NOTES];
 	bool are_failing[MAX_NOTES];
+	int64_t now_ms = clock_mono_ms();
 
 	if (set->is_writing || set->n_notes == 0)
 		return;
 	for (int i = 0; i < set->n_notes; i++) {
 		ids[i] = set->notes[i].webhook_id;
 		are_failing[i] = set->notes[i].is_failing;
-		ago_ms[i] = set->notes[i].ago_ms;
+		ago_ms[i] = now_ms - set->notes[i].since_ms;
 	}
 	set->is_writing = true;
 	store_endpoints_failing(
@@ -205,9 +210,13 @@ static void note(struct endpoint_set *set, int32_t webhook_id, bool is_failing, 
 		return;
 	if (i == set->n_notes)
 		set->n_notes++;
-	set->notes[i] =
-		(struct note){.webhook_id = webhook_id, .is_failing = is_failing, .ago_ms = ago_ms};
-	loop_turn_request(set->turn);
+	set->notes[i] = (struct note){
+		.webhook_id = webhook_id,
+		.is_failing = is_failing,
+		.since_ms = clock_mono_ms() - ago_ms,
+	};
+	if (!set->is_writing && !loop_timer_is_armed(set->write_timer))
+		loop_timer_arm(set->write_timer, WRITE_AFTER_MS);
 }
 
 static void on_disabled(void *ctx, const struct pg_result *result)
@@ -244,12 +253,6 @@ void endpoint_set_gone(struct endpoint_set *set, int32_t webhook_id)
 /* --- time --- */
 
 static void on_turn(void *ctx)
-{
-	read_wanted(ctx);
-	write_notes(ctx);
-}
-
-static void on_retry(void *ctx)
 {
 	read_wanted(ctx);
 }
@@ -292,7 +295,8 @@ struct endpoint_set *endpoint_set_new(const struct endpoint_set_options *options
 	set->options = *options;
 	id_table_init(&set->endpoints);
 	set->reread_timer = loop_timer_new(options->loop, "endpoints_reread", on_reread, set);
-	set->retry_timer = loop_timer_new(options->loop, "endpoints_retry", on_retry, set);
+	set->retry_timer = loop_timer_new(options->loop, "endpoints_retry", on_turn, set);
+	set->write_timer = loop_timer_new(options->loop, "endpoints_write", on_write_timer, set);
 	set->turn = loop_turn_new(options->loop, "endpoints", on_turn, set);
 	loop_timer_arm(set->reread_timer, ENDPOINT_REREAD_MS);
 	return set;
@@ -313,6 +317,7 @@ void endpoint_set_free(struct endpoint_set **set)
 	mem_free((*set)->wanted);
 	loop_timer_free(&(*set)->reread_timer);
 	loop_timer_free(&(*set)->retry_timer);
+	loop_timer_free(&(*set)->write_timer);
 	loop_turn_free(&(*set)->turn);
 	mem_free(*set);
 	*set = NULL;
