@@ -20,6 +20,15 @@ static const struct pg_stmt secret_insert = {"api_webhook_secret_insert",
 	"INSERT INTO webhook_secrets (webhook_id, sealed)"
 	" SELECT id, $2::bytea FROM webhooks WHERE public_id = $1::text"};
 
+static const struct pg_stmt secrets_end = {"api_webhook_secrets_end",
+	"UPDATE webhook_secrets s"
+	" SET expires_at = least(s.expires_at, now() + $3::int8 * interval '1 ms')"
+	" FROM webhooks w WHERE s.webhook_id = w.id AND w.tenant_id = $1::int4"
+	" AND w.public_id = $2::text AND (s.expires_at IS NULL OR s.expires_at > now())"};
+
+static const struct pg_stmt webhook_touch = {
+	"api_webhook_touch", "UPDATE webhooks SET updated_at = $3::timestamptz WHERE " WEBHOOK_IS};
+
 static const struct pg_stmt webhook_list = {"api_webhook_list",
 	"SELECT " WEBHOOK_COLUMNS " FROM webhooks WHERE tenant_id = $1::int4"
 	" AND deleted_at IS NULL AND public_id < coalesce($2::text, '~') COLLATE \"C\""
@@ -137,6 +146,22 @@ void store_webhook_change(struct store_tx *tx, const struct store_webhook *webho
 	pg_param_bool(params, set->active);
 	pg_param_bool(params, set->description);
 	store_tx_add(tx, &webhook_change, params);
+}
+
+void store_webhook_rotate_secret(struct store_tx *tx, const struct store_webhook *webhook,
+	struct strview sealed_secret, int64_t overlap_ms)
+{
+	/* The row of the webhook first: two rotations go one after the other. */
+	struct pg_params *params = webhook_params(tx->pool, webhook->tenant_id, webhook->public_id);
+	pg_param_time(params, webhook->updated_at);
+	store_tx_add(tx, &webhook_touch, params);
+	params = webhook_params(tx->pool, webhook->tenant_id, webhook->public_id);
+	pg_param_int8(params, overlap_ms);
+	store_tx_add(tx, &secrets_end, params);
+	params = pg_params_new(tx->pool);
+	pg_param_text(params, webhook->public_id);
+	pg_param_bytes(params, sealed_secret);
+	store_tx_add(tx, &secret_insert, params);
 }
 
 void store_webhook_delete(struct store_tx *tx, int32_t tenant_id, struct strview public_id)

@@ -40,6 +40,10 @@ struct store_webhook_set {
 };
 void store_webhook_change(struct store_tx *tx, const struct store_webhook *webhook,
 	const struct store_webhook_set *set);
+/* A new secret, sealed; those before it end after overlap_ms, or earlier if they were to. Three
+ * statements. */
+void store_webhook_rotate_secret(struct store_tx *tx, const struct store_webhook *webhook,
+	struct strview sealed_secret, int64_t overlap_ms);
 void store_webhook_delete(struct store_tx *tx, int32_t tenant_id, struct strview public_id);
 
 /* One row: the number of an event that is to be made. */

@@ -1,11 +1,9 @@
-/* /webhooks: registering endpoints, showing, changing, deleting and testing them. */
+/* /webhooks: registering endpoints, showing, changing, deleting, new secrets. */
 #include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "common/base/rng.h"
 #include "common/model/event_type.h"
 #include "common/model/id.h"
-#include "common/model/partition.h"
-#include "common/model/stream_codec.h"
 #include "services/api/api_reply.h"
 #include "services/api/api_store_audit.h"
 #include "services/api/api_store_webhooks.h"
@@ -17,6 +15,8 @@
 #define MAX_WEBHOOKS          50
 #define MAX_DESCRIPTION_BYTES 2000
 #define SECRET_BYTES          32
+#define DEFAULT_OVERLAP_S     86400
+#define MAX_OVERLAP_S         (30 * 86400)
 
 static struct json *events_view(int mask)
 {
@@ -52,7 +52,6 @@ static bool read_url(struct api_call *call, struct body_reader *reader, enum bod
 {
 	const struct body_text_rule rule = {need, URL_MAX_BYTES, false, true};
 	struct err err;
-
 	if (!body_text(reader, "url", &rule, ret_url))
 		return false;
 	if (url_guard_check_url(call->api->guard, *ret_url, &err) == 0)
@@ -115,6 +114,7 @@ struct new_webhook {
 	struct store_webhook row;
 	char id[ID_SIZE];
 	struct strbuf secret; /* "whsec_…", shown once */
+	int64_t overlap_ms;   /* how long those before it go on signing */
 };
 
 static void secret_drop(void *arg)
@@ -133,22 +133,41 @@ static void secret_new(struct strbuf *secret)
 	mem_wipe(bytes, sizeof(bytes));
 }
 
+static void reply_with_secret(struct api_call *call, const struct new_webhook *webhook)
+{
+	struct json *view = webhook_view(&webhook->row);
+	json_set_sv(view, "secret", strbuf_view(&webhook->secret));
+	api_reply_value(call, 201, view);
+}
+
 static void on_registered(struct api_call *call, const struct pg_result *result)
 {
 	struct new_webhook *webhook = call->state;
 
 	if (!api_call_pg_ok(call, result))
 		return;
-	struct json *view = webhook_view(&webhook->row);
-	json_set_sv(view, "secret", strbuf_view(&webhook->secret));
 	api_reply_header(call, "Location",
 		sv_from(pool_printf(call->pool, "/api/v1/webhooks/%s", webhook->id)));
-	api_reply_value(call, 201, view);
+	reply_with_secret(call, webhook);
+}
+
+/* A replayed answer does not show the secret again. */
+static void commit_without_secret(struct api_call *call, const struct new_webhook *webhook,
+	struct store_tx *tx, void (*fn)(struct api_call *call, const struct pg_result *result))
+{
+	struct strbuf text = STRBUF_INIT;
+	struct json *view = webhook_view(&webhook->row);
+
+	json_format(view, &text);
+	json_free(&view);
+	struct idempotent_answer answer = {.status = 201, .body = strbuf_view(&text)};
+	idempotency_commit(call, tx, &answer, fn);
+	strbuf_deinit(&text);
 }
 
 static void webhook_commit(struct api_call *call, struct new_webhook *webhook)
 {
-	struct strbuf sealed = STRBUF_INIT, text = STRBUF_INIT;
+	struct strbuf sealed = STRBUF_INIT;
 	struct store_tx tx;
 	const char *context = pool_printf(call->pool, "webhook:%s", webhook->id);
 
@@ -157,13 +176,8 @@ static void webhook_commit(struct api_call *call, struct new_webhook *webhook)
 	store_tx_init(&tx, call->pool);
 	store_webhook_add(&tx, &webhook->row, strbuf_view(&sealed));
 	store_audit_add(&tx, call, "webhook.create", call->caller.tenant_id, webhook->id);
-	struct json *view = webhook_view(&webhook->row);
-	json_format(view, &text);
-	json_free(&view);
-	struct idempotent_answer answer = {.status = 201, .body = strbuf_view(&text)};
-	idempotency_commit(call, &tx, &answer, on_registered);
+	commit_without_secret(call, webhook, &tx, on_registered);
 	strbuf_deinit(&sealed);
-	strbuf_deinit(&text);
 }
 
 static void on_count(void *ctx, const struct pg_result *result)
@@ -333,94 +347,66 @@ void handle_webhook_delete(struct api_call *call)
 	webhook_find(call, on_to_delete);
 }
 
-/* --- testing --- */
+/* --- rotating its secret --- */
 
-/* The webhooker's sweep would find it too, only later. */
-static void publish_test(struct api_call *call, const struct pg_result *result)
+static void on_rotated(struct api_call *call, const struct pg_result *result)
 {
-	char stream[STREAM_NAME_SIZE];
-	struct strbuf payload = STRBUF_INIT;
-	int64_t webhook_id = pg_int(result, 0, 1);
-	const int64_t *sequence = call->state;
-	struct event_entry entry = {
-		.sequence = *sequence,
-		.created_at = pg_time(result, 0, 0),
-		.tenant_id = call->caller.tenant_id,
-		.message_id = SV_LIT(""),
-		.type = EVENT_TEST,
-		.webhook_ids = {&webhook_id, 1},
-	};
+	struct new_webhook *webhook = call->state;
 
-	stream_name_events(partition_of_contact(0), stream);
-	event_entry_encode(&entry, &payload);
-	stream_writer_add(call->api->streams, stream, strbuf_view(&payload));
-	strbuf_deinit(&payload);
+	if (api_call_pg_ok(call, result))
+		reply_with_secret(call, webhook);
 }
 
-static struct json *test_view(int64_t sequence)
-{
-	struct json *view = json_new_object();
-	char id[ID_SIZE];
-
-	id_of_event(sequence, id);
-	json_set_cstr(view, "event_id", id);
-	return view;
-}
-
-static void on_tested(struct api_call *call, const struct pg_result *result)
-{
-	const int64_t *sequence = call->state;
-
-	if (!api_call_pg_ok(call, result))
-		return;
-	if (pg_rows(result) == 0) { /* deleted a moment ago */
-		api_reply_not_found(call, "Webhook");
-		return;
-	}
-	publish_test(call, result);
-	api_reply_value(call, 202, test_view(*sequence));
-}
-
-static void on_test_sequence(void *ctx, const struct pg_result *result)
+static void on_to_rotate(void *ctx, const struct pg_result *result)
 {
 	struct api_call *call = ctx;
-	int64_t *sequence = pool_new_in(call->pool, int64_t);
-	struct strbuf text = STRBUF_INIT;
+	struct new_webhook *webhook = call->state;
+	struct strbuf sealed = STRBUF_INIT;
 	struct store_tx tx;
 
 	if (!api_call_pg_ok(call, result))
 		return;
-	*sequence = pg_int(result, 0, 0);
-	call->state = sequence;
-	store_tx_init(&tx, call->pool);
-	store_webhook_test(&tx, call->caller.tenant_id, call->params[0], *sequence);
-	struct json *view = test_view(*sequence);
-	json_format(view, &text);
-	json_free(&view);
-	struct idempotent_answer answer = {.status = 202, .body = strbuf_view(&text)};
-	idempotency_commit(call, &tx, &answer, on_tested);
-	strbuf_deinit(&text);
-}
-
-static void on_to_test(void *ctx, const struct pg_result *result)
-{
-	struct api_call *call = ctx;
-
-	if (!api_call_pg_ok(call, result))
-		return;
-	if (pg_rows(result) == 0)
+	if (pg_rows(result) == 0) {
 		api_reply_not_found(call, "Webhook");
-	else
-		store_event_sequence(call->api->store, on_test_sequence, call);
+		return;
+	}
+	webhook->row = store_webhook_at(result, 0, call->pool);
+	webhook->row.updated_at = clock_wall_ms();
+	const char *context =
+		pool_printf(call->pool, "webhook:%.*s", SV_ARG(webhook->row.public_id));
+	secret_box_seal(
+		call->api->secrets, sv_from(context), strbuf_view(&webhook->secret), &sealed);
+	store_tx_init(&tx, call->pool);
+	store_webhook_rotate_secret(&tx, &webhook->row, strbuf_view(&sealed), webhook->overlap_ms);
+	store_audit_add(&tx, call, "webhook.rotate_secret", call->caller.tenant_id,
+		pool_sv_cstr(call->pool, call->params[0]));
+	commit_without_secret(call, webhook, &tx, on_rotated);
+	strbuf_deinit(&sealed);
 }
 
-static void webhook_test(struct api_call *call)
+static void webhook_rotate_secret(struct api_call *call)
 {
-	webhook_find(call, on_to_test);
+	struct new_webhook *webhook = pool_new_in(call->pool, struct new_webhook);
+	int64_t overlap_s = DEFAULT_OVERLAP_S;
+	struct field_errors errors;
+	struct body_reader reader;
+
+	field_errors_init(&errors, call->pool);
+	body_reader_init(&reader, call->body, "", call->pool, &errors);
+	(void)body_int(&reader, "overlap_s", BODY_OPTIONAL, 0, MAX_OVERLAP_S, &overlap_s);
+	body_reader_end(&reader);
+	if (errors.n > 0) {
+		api_reply_invalid(call, &errors);
+		return;
+	}
+	webhook->overlap_ms = overlap_s * 1000;
+	secret_new(&webhook->secret);
+	pool_on_free(call->pool, secret_drop, &webhook->secret);
+	call->state = webhook;
+	webhook_find(call, on_to_rotate);
 }
 
-void handle_webhook_test(struct api_call *call)
+void handle_webhook_rotate_secret(struct api_call *call)
 {
-	if (api_call_body_is_empty(call))
-		idempotency_look_up(call, webhook_test);
+	idempotency_look_up(call, webhook_rotate_secret);
 }

@@ -35,6 +35,8 @@ void handle_webhook_change(struct api_call *call);
 void handle_webhook_delete(struct api_call *call);
 void handle_webhook_test(struct api_call *call);
 void handle_delivery_list(struct api_call *call);
+void handle_webhook_replay(struct api_call *call);
+void handle_webhook_rotate_secret(struct api_call *call);
 /* handle_events.c */
 void handle_event_list(struct api_call *call);
 /* handle_sessions.c */

@@ -42,6 +42,8 @@ static const struct route routes[] = {
 	{HTTP_PATCH, WEBHOOK, "changeWebhook", WEBHOOKS, ROUTE_BODY, false, handle_webhook_change},
 	{HTTP_DELETE, WEBHOOK, "deleteWebhook", WEBHOOKS, ROUTE_NO_BODY, false, handle_webhook_delete},
 	{HTTP_POST, WEBHOOK "/test", "testWebhook", WEBHOOKS, ROUTE_OPTIONAL_BODY, true, handle_webhook_test},
+	{HTTP_POST, WEBHOOK "/rotate-secret", "rotateWebhookSecret", WEBHOOKS, ROUTE_OPTIONAL_BODY, true, handle_webhook_rotate_secret},
+	{HTTP_POST, WEBHOOK "/replay", "replayEvents", WEBHOOKS, ROUTE_BODY, false, handle_webhook_replay},
 	{HTTP_GET, WEBHOOK "/deliveries", "listDeliveries", WEBHOOKS, ROUTE_NO_BODY, false, handle_delivery_list},
 	{HTTP_GET, V1 "/events", "listEvents", EVENTS, ROUTE_NO_BODY, false, handle_event_list},
 

@@ -160,6 +160,9 @@ test('webhooks and events', async () => {
   await endpoint.event('test');
   await until('the delivery in the log', async () => (await customer.get(`/webhooks/${id}/deliveries`)).data.length > 0);
   await one('get', '/webhooks/{}/deliveries', [id], { expect: 200 });
+  await one('post', '/webhooks/{}/rotate-secret', [id], { body: { overlap_s: 60 }, expect: 201 });
+  await one('post', '/webhooks/{}/replay', [id], { body: { status: 'delivered' }, expect: 202 });
+  await one('post', '/webhooks/{}/replay', [id], { body: {}, expect: 422 });
   await asCustomer('get', '/events', { expect: 200 });
   await one('delete', '/webhooks/{}', [id], { expect: 204 });
 });
