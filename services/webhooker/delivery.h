@@ -44,9 +44,11 @@ struct delivery_facts {
 	int32_t tenant_id;
 	int32_t contact_id; /* 0: the event has no contact */
 	int partition;
-	int attempts;         /* made so far */
-	int64_t due_in_ms;    /* until the next attempt may be made; 0 or less: now */
-	int64_t tried_ago_ms; /* since its first attempt; without meaning when none was made */
+	int attempts;      /* made so far */
+	int64_t due_in_ms; /* until the next attempt may be made; 0 or less: now */
+	/* Without meaning when none was made: */
+	int64_t tried_ago_ms; /* since its first attempt */
+	int64_t tried_for_ms; /* from the first to the last */
 };
 
 struct delivery_lane;
@@ -88,6 +90,8 @@ struct delivery {
 	bool is_probe;   /* claimed while its endpoint took nothing */
 	bool has_failed;
 	bool is_held_here; /* this process has seen it refused */
+	bool is_old_news;  /* it was refused before this process knew it, and not since its hold
+			      ended: perhaps only while the endpoint took nothing */
 	bool is_compared;  /* the next of its lane was refused as well, and it has not been tried
 			      since */
 	int64_t due_ms;

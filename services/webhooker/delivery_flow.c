@@ -195,6 +195,7 @@ void delivery_queue_put_back(struct delivery_queue *queue, struct delivery *deli
 			delivery->first_failed_ms = now_ms - facts->tried_ago_ms;
 			delivery->hold_until_ms =
 				delivery->first_failed_ms + queue->options.hold_ms;
+			delivery->is_old_news = facts->tried_for_ms < queue->options.hold_ms;
 		}
 	}
 	queue_wait_again(queue, delivery, now_ms);
@@ -226,6 +227,7 @@ static void note_failure(struct delivery_queue *queue, struct delivery *delivery
 		delivery->first_failed_ms = delivery->started_ms;
 	delivery->has_failed = true;
 	delivery->is_held_here = true;
+	delivery->is_old_news = false;
 	delivery->is_compared = false;
 	delivery->held_here_ms = delivery->started_ms;
 	delivery->hold_until_ms = delivery->first_failed_ms + queue->options.hold_ms;

@@ -93,9 +93,9 @@ enum hold_end delivery_lane_end_hold(
 	const struct delivery *delivery, const struct breaker *breaker, int64_t now_ms)
 {
 	if (has_taken_others(delivery, breaker)) {
-		bool is_old_news = delivery->is_held_here && breaker->has_recovered &&
-				   delivery->held_here_ms < breaker->recovered_ms;
-		return is_old_news ? HOLD_ENDS_TRY : HOLD_ENDS_LOOSE;
+		bool was_before = delivery->is_held_here && breaker->has_recovered &&
+				  delivery->held_here_ms < breaker->recovered_ms;
+		return was_before || delivery->is_old_news ? HOLD_ENDS_TRY : HOLD_ENDS_LOOSE;
 	}
 	/* What another process saw, or what was compared, waits for its own time. */
 	if (!delivery->is_held_here || delivery->is_compared || !next_is_ready(delivery, now_ms))

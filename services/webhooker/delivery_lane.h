@@ -3,7 +3,8 @@
  * Pure.
  *
  * An event that was refused holds those behind it. When its hold is over, and the endpoint has
- * taken something else since, it is loose: it is retried beside them. When the endpoint has taken
+ * taken something else since, it is loose: it is retried beside them; but what another owner saw
+ * refused, and nobody since its hold ended, is tried once more first. When the endpoint has taken
  * nothing else, the two are compared: it is tried, and the next one right after it; if that one is
  * refused as well, the endpoint takes nothing, and all wait in order until the first is tried
  * again.

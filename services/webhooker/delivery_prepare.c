@@ -47,6 +47,7 @@ static void put_back(struct delivery_prepare *prepare, struct delivery *delivery
 		.attempts = row->attempts,
 		.due_in_ms = row->due_in_ms,
 		.tried_ago_ms = row->tried_ago_ms,
+		.tried_for_ms = row->tried_for_ms,
 	};
 
 	delivery_queue_put_back(prepare->options.queue, delivery, &facts, 0, now_ms);

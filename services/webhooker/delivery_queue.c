@@ -144,6 +144,7 @@ static struct delivery *delivery_new(
 		delivery->has_failed = true;
 		delivery->first_failed_ms = now_ms - facts->tried_ago_ms;
 		delivery->hold_until_ms = delivery->first_failed_ms + queue->options.hold_ms;
+		delivery->is_old_news = facts->tried_for_ms < queue->options.hold_ms;
 	}
 	return delivery;
 }

@@ -43,6 +43,7 @@ struct store_prepared { /* one a row, in any order; views live as long as the re
 	int attempts;
 	int64_t due_in_ms;
 	int64_t tried_ago_ms;
+	int64_t tried_for_ms;
 	bool has_event; /* then: */
 	struct event_row event;
 	struct strview earlier; /* sequences of the contact's earlier open deliveries to that

@@ -19,11 +19,12 @@ static const struct pg_stmt prepare_stmt = {"store_prepare",
 	"  WHERE x.open AND x.webhook_id = u.webhook_id AND x.contact_id = u.contact_id"
 	"  AND x.sequence < u.sequence"
 	"  AND x.created_at >= now() - u.look_back_ms * interval '1 ms'"
-	"  AND x.created_at < u.created_at + interval '1 minute')"
+	"  AND x.created_at < u.created_at + interval '1 minute'),"
+	" (extract(epoch FROM d.last_attempt_at - d.first_attempt_at) * 1000)::int8"
 	" FROM unnest($1::int4[], $2::int8[], $3::timestamptz[], $4::int4[], $5::int8[])"
 	"  WITH ORDINALITY AS u(webhook_id, sequence, created_at, contact_id, look_back_ms, ord)"
 	" LEFT JOIN LATERAL"
-	"  (SELECT d.open, d.attempts, d.next_attempt_at, d.first_attempt_at FROM deliveries d"
+	"  (SELECT d.open, d.attempts, d.next_attempt_at, d.first_attempt_at, d.last_attempt_at FROM deliveries d"
 	"  WHERE d.webhook_id = u.webhook_id AND d.sequence = u.sequence"
 	"  AND " STORE_SAME_TIME("d.created_at", "u.created_at") " LIMIT 1) d ON true"
 	" LEFT JOIN LATERAL"
@@ -65,7 +66,8 @@ static const struct pg_stmt record_stmt = {"store_record",
 #define OPEN_COLUMNS                                                                               \
 	"SELECT d.webhook_id, d.sequence, d.created_at, d.tenant_id, d.contact_id, d.partition,"   \
 	" d.attempts, (extract(epoch FROM d.next_attempt_at - now()) * 1000)::int8,"               \
-	" (extract(epoch FROM now() - d.first_attempt_at) * 1000)::int8"                           \
+	" (extract(epoch FROM now() - d.first_attempt_at) * 1000)::int8,"                          \
+	" (extract(epoch FROM d.last_attempt_at - d.first_attempt_at) * 1000)::int8"               \
 	" FROM deliveries d WHERE d.open AND d.partition = $1::int2 "
 
 static const struct pg_stmt sweep_stmt = {"store_sweep",
@@ -139,6 +141,7 @@ void store_prepared_row(const struct pg_result *result, int row, struct store_pr
 		.attempts = (int)pg_int(result, row, 2),
 		.due_in_ms = pg_int(result, row, 3),
 		.tried_ago_ms = pg_int(result, row, 4),
+		.tried_for_ms = pg_int(result, row, 25),
 		.has_event = !pg_is_null(result, row, 5),
 		.earlier = pg_text(result, row, 24),
 	};
@@ -257,5 +260,6 @@ void store_open_row(const struct pg_result *result, int row, struct delivery_fac
 		.attempts = (int)pg_int(result, row, 6),
 		.due_in_ms = pg_int(result, row, 7),
 		.tried_ago_ms = pg_int(result, row, 8),
+		.tried_for_ms = pg_int(result, row, 9),
 	};
 }

@@ -325,10 +325,33 @@ static void TEST(after_a_restart_a_hold_that_is_over_stays_over)
 	row.attempts = 7;
 	row.due_in_ms = HOLD_MS * 2;
 	row.tried_ago_ms = HOLD_MS * 3;
+	row.tried_for_ms = HOLD_MS * 2;
 	delivery_queue_add(queue, &row, now);
 	row = facts(1, 5, 11);
 	delivery_queue_add(queue, &row, now);
 	delivery_queue_set_outlet(queue, 1, OUTLET_OPEN, false, 0, now);
+	assert_int_equal(start_one()->sequence, 11);
+}
+
+static void TEST(after_a_restart_what_was_not_refused_since_its_hold_is_tried_before_others_pass)
+{
+	struct delivery_facts row = facts(1, 5, 10);
+	row.attempts = 6;
+	row.due_in_ms = HOLD_MS * 2;
+	row.tried_ago_ms = HOLD_MS * 2;
+	row.tried_for_ms = HOLD_MS / 2;
+	delivery_queue_add(queue, &row, now);
+	row = facts(1, 5, 11);
+	delivery_queue_add(queue, &row, now);
+	delivery_queue_set_outlet(queue, 1, OUTLET_OPEN, false, 0, now);
+	/* It may have been refused only while the endpoint took nothing. */
+	struct delivery *delivery = start_one();
+	assert_int_equal(delivery->sequence, 10);
+	add(1, 6, 20);
+	end(start_one(), VERDICT_OK);
+	end(delivery, VERDICT_RETRY);
+	/* Now it is known to be refused alone: once was enough. */
+	(void)delivery_queue_tick(queue, now);
 	assert_int_equal(start_one()->sequence, 11);
 }
 
@@ -657,6 +680,7 @@ int main(void)
 		story(an_endpoint_that_takes_nothing_holds_everything_in_order),
 		story(after_a_restart_nothing_passes_what_waits_for_a_dead_endpoint),
 		story(after_a_restart_a_hold_that_is_over_stays_over),
+		story(after_a_restart_what_was_not_refused_since_its_hold_is_tried_before_others_pass),
 		story(an_endpoint_gets_its_share_and_what_is_prepared_waits),
 		story(all_endpoints_together_fill_the_process),
 		story(slow_endpoints_leave_half_of_the_slots),
