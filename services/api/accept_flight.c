@@ -28,33 +28,12 @@ static void item_requeue(struct accept_item *item)
 	accept_queue_push(&item->accept->ready, item);
 }
 
-static void on_explained(void *ctx, const struct pg_result *result)
+/* It was left out, and no earlier call explains it: its contact or session are not what they were.
+ */
+static void item_changed(struct accept_item *item)
 {
-	struct accept_item *item = ctx;
-	struct message_accept *accept = item->accept;
-
-	if (pg_status(result) != PG_OK) {
-		/* The next batch finds the same, and asks again. */
-		item->unknown = true;
-		item_requeue(item);
-		loop_turn_request(accept->turn);
-		return;
-	}
-	struct store_explanation explanation = store_accept_explanation(result);
-	if (!accept_answer_is_known(item, &explanation)) {
-		contact_cache_drop(accept->contacts, item->row.tenant_id, item->row.contact_id);
-		accept_item_resolve_later(item);
-		return;
-	}
-	accept_item_leave(item);
-	accept_answer_explained(item, &explanation);
-}
-
-static void item_explain(struct accept_item *item)
-{
-	accept_item_set_state(item, ACCEPT_EXPLAINING);
-	metric_add(item->accept->explained, 1);
-	store_accept_explain(item->call->api->store, &item->row, on_explained, item);
+	contact_cache_drop(item->accept->contacts, item->row.tenant_id, item->row.contact_id);
+	accept_item_resolve_later(item);
 }
 
 static void item_batch_failed(struct accept_item *item, int n_items, const struct pg_result *result)
@@ -114,7 +93,7 @@ static void flight_land(struct flight *flight, int n_items, const struct pg_resu
 		if (flight->items[i]->written)
 			item_written(flight->items[i]);
 		else
-			item_explain(flight->items[i]);
+			accept_item_explain(flight->items[i], item_changed);
 	}
 }
 

@@ -36,10 +36,13 @@ struct accept_item {
 	int64_t queue_seq;   /* when written */
 	bool written;        /* by the batch that has just come back */
 	bool named_session;  /* the caller chose the session */
+	bool is_resolved;    /* contact, session and partition are known */
 	bool unknown;        /* an earlier batch may have written it */
 	bool alone;          /* its batch was refused: try it without the others */
 	int failures;        /* of batches with it, retryable ones */
 	int resolves;
+	/* While EXPLAINING: how it goes on if it was not accepted before. */
+	void (*otherwise)(struct accept_item *item);
 };
 
 struct accept_queue {
@@ -89,6 +92,14 @@ void accept_item_unavailable(struct accept_item *item);
 void accept_item_make_ready(struct accept_item *item);
 /* Into the queue of those that must be looked up. */
 void accept_item_resolve_later(struct accept_item *item);
+
+/* --- accept_explain.c --- */
+/* Ask whether it was accepted before: then that is the answer, else go on with `otherwise`. */
+void accept_item_explain(struct accept_item *item, void (*otherwise)(struct accept_item *item));
+/* The same, asking only if it may have been: before it is refused, or a contact made for it. The
+   answer to a call that is repeated must not depend on what has changed since. */
+void accept_item_unless_repeated(
+	struct accept_item *item, void (*otherwise)(struct accept_item *item));
 
 /* --- accept_resolve.c --- */
 /* Look up those that wait for it, unless a question is in flight. */

@@ -32,6 +32,7 @@ static void on_contact_made(void *ctx, const struct pg_result *result)
 static void item_make_contact(struct accept_item *item)
 {
 	struct store_resolve question = item_question(item);
+	accept_item_set_state(item, ACCEPT_RESOLVING);
 	store_contacts_of_phones(item->call->api->store, &question, 1, on_contact_made, item);
 }
 
@@ -45,10 +46,16 @@ static void item_no_session(struct accept_item *item)
 			"There is no session to send through; make one with POST /sessions");
 }
 
+static void item_no_contact(struct accept_item *item)
+{
+	accept_item_leave(item);
+	api_reply_not_found(item->call, "Contact");
+}
+
 static void item_resolved(struct accept_item *item, const struct store_resolved *resolved)
 {
 	if (resolved->session_id == 0) {
-		item_no_session(item);
+		accept_item_unless_repeated(item, item_no_session);
 		return;
 	}
 	item->row.session_id = resolved->session_id;
@@ -61,10 +68,9 @@ static void item_resolved(struct accept_item *item, const struct store_resolved 
 				item->row.contact_id, item->phone);
 		accept_item_make_ready(item);
 	} else if (item->row.any_number) {
-		item_make_contact(item);
+		accept_item_unless_repeated(item, item_make_contact);
 	} else {
-		accept_item_leave(item);
-		api_reply_not_found(item->call, "Contact");
+		accept_item_unless_repeated(item, item_no_contact);
 	}
 }
 

@@ -46,11 +46,13 @@ void accept_item_set_state(struct accept_item *item, enum accept_state state)
 	static const unsigned from[] = {
 		[ACCEPT_UNRESOLVED] =
 			1u << ACCEPT_UNRESOLVED | 1u << ACCEPT_RESOLVING | 1u << ACCEPT_EXPLAINING,
-		[ACCEPT_RESOLVING] = 1u << ACCEPT_UNRESOLVED | 1u << ACCEPT_RESOLVING,
+		[ACCEPT_RESOLVING] =
+			1u << ACCEPT_UNRESOLVED | 1u << ACCEPT_RESOLVING | 1u << ACCEPT_EXPLAINING,
 		[ACCEPT_READY] = 1u << ACCEPT_UNRESOLVED | 1u << ACCEPT_RESOLVING |
 				 1u << ACCEPT_IN_FLIGHT | 1u << ACCEPT_EXPLAINING,
 		[ACCEPT_IN_FLIGHT] = 1u << ACCEPT_READY,
-		[ACCEPT_EXPLAINING] = 1u << ACCEPT_IN_FLIGHT,
+		[ACCEPT_EXPLAINING] =
+			1u << ACCEPT_UNRESOLVED | 1u << ACCEPT_RESOLVING | 1u << ACCEPT_IN_FLIGHT,
 	};
 	ASSERT((from[state] & 1u << item->state) != 0);
 	item->state = state;
@@ -73,12 +75,15 @@ void accept_item_make_ready(struct accept_item *item)
 {
 	item->row.phone = sv_from(item->phone);
 	item->row.partition = partition_of_conversation(item->row.session_id, item->row.phone);
+	item->is_resolved = true;
 	accept_item_set_state(item, ACCEPT_READY);
 	accept_queue_push(&item->accept->ready, item);
+	loop_turn_request(item->accept->turn);
 }
 
 void accept_item_resolve_later(struct accept_item *item)
 {
+	item->is_resolved = false;
 	accept_item_set_state(item, ACCEPT_UNRESOLVED);
 	accept_queue_push(&item->accept->unresolved, item);
 	loop_turn_request(item->accept->turn);
@@ -203,6 +208,13 @@ static void item_enter(struct accept_item *item)
 	loop_turn_request(accept->turn);
 }
 
+static void item_backlog_full(struct accept_item *item)
+{
+	accept_item_leave(item);
+	api_reply_retry(item->call, PROBLEM_BACKLOG_FULL, 5,
+		"This tenant has as many messages waiting as it may have");
+}
+
 void message_accept_push(
 	struct message_accept *accept, struct api_call *call, const struct message_request *request)
 {
@@ -211,16 +223,13 @@ void message_accept_push(
 			"Too many messages are being accepted at the moment; this one was not");
 		return;
 	}
-	if (!backlog_admits(
-		    accept->api->backlog, call->caller.tenant_id, call->caller.backlog_cap)) {
-		api_reply_retry(call, PROBLEM_BACKLOG_FULL, 5,
-			"This tenant has as many messages waiting as it may have");
-		return;
-	}
 	struct accept_item *item = item_new(accept, call, request);
 	accept->n_waiting++;
 	accept->waiting_bytes += (int64_t)http_request_body(call->http).len;
-	item_enter(item);
+	if (backlog_admits(accept->api->backlog, call->caller.tenant_id, call->caller.backlog_cap))
+		item_enter(item);
+	else
+		accept_item_unless_repeated(item, item_backlog_full);
 }
 
 static double waiting(void *ctx)

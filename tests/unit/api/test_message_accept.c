@@ -441,6 +441,73 @@ static void TEST(a_contact_that_keeps_changing_is_given_up)
 	assert_int_equal(fake.answers[0].problem, PROBLEM_OVERLOADED);
 }
 
+/* The first call's answer was lost; since then the contact was erased, the session deleted, the
+ * backlog filled. */
+static void TEST(what_changed_since_does_not_change_a_repeated_calls_answer)
+{
+	uint8_t fingerprint[SHA256_SIZE];
+	memset(fingerprint, 'f', sizeof(fingerprint));
+	struct store_explanation keyed = {
+		.has_key = true,
+		.fingerprint = sv_make(fingerprint, SHA256_SIZE),
+		.keyed = {.id = SV_LIT("msg_first"), .contact_id = 1, .status = MESSAGE_QUEUED},
+	};
+	struct store_resolved resolved[] = {
+		{.question = 0, .contact_id = 0, .phone = SV_NULL, .session_id = 3},
+		{.question = 1, .contact_id = 1, .phone = SV_LIT("+1234567890"), .session_id = 0},
+		{.question = 2, .contact_id = 0, .phone = SV_NULL, .session_id = 3},
+	};
+	push((struct wish){.contact_id = 1, .key = "k"});
+	push((struct wish){.contact_id = 1, .session_id = 55, .key = "k"});
+	push((struct wish){.contact_id = 0, .key = "k"});
+	fake_turn();
+	fake_reply(FAKE_RESOLVE,
+		&(struct pg_result){.status = PG_OK, .n_rows = 3, .resolved = resolved});
+	assert_null(fake_find(FAKE_MAKE_CONTACTS));
+	fake.backlog_is_full = true;
+	push((struct wish){.contact_id = 1, .key = "k"});
+	for (int i = 0; i < 4; i++) {
+		explain(&keyed);
+		assert_int_equal(fake.n_answers, i + 1);
+		assert_int_equal(fake.answers[i].status, 202);
+		assert_true(fake.answers[i].is_replayed);
+	}
+}
+
+static void TEST(a_call_that_is_no_repetition_is_refused_after_asking)
+{
+	struct store_explanation nothing = {0};
+	struct store_resolved resolved[] = {
+		{.question = 0, .contact_id = 0, .phone = SV_NULL, .session_id = 3},
+		{.question = 1, .contact_id = 1, .phone = SV_LIT("+1234567890"), .session_id = 0},
+		{.question = 2, .contact_id = 0, .phone = SV_NULL, .session_id = 3},
+	};
+	push((struct wish){.contact_id = 1, .key = "k"});
+	push((struct wish){.contact_id = 1, .session_id = 55, .once = true});
+	push((struct wish){.contact_id = 0, .key = "k"});
+	fake_turn();
+	fake_reply(FAKE_RESOLVE,
+		&(struct pg_result){.status = PG_OK, .n_rows = 3, .resolved = resolved});
+	assert_int_equal(fake.n_answers, 0);
+	for (int i = 0; i < 3; i++)
+		explain(&nothing);
+	assert_int_equal(fake.n_answers, 2);
+	assert_int_equal(fake.answers[0].problem, PROBLEM_NOT_FOUND);
+	assert_string_equal(fake.answers[1].field, "session_id");
+	fake_reply(FAKE_MAKE_CONTACTS, &(struct pg_result){.status = PG_OK});
+	resolve_all();
+	write_all();
+	assert_int_equal(fake.answers[2].status, 202);
+	fake.backlog_is_full = true;
+	push((struct wish){.contact_id = 1, .key = "k"});
+	explain(&nothing);
+	assert_int_equal(fake.answers[3].problem, PROBLEM_BACKLOG_FULL);
+	push((struct wish){.contact_id = 1, .key = "k"});
+	fake_reply(
+		FAKE_EXPLAIN, &(struct pg_result){.status = PG_UNAVAILABLE, .is_retryable = true});
+	assert_int_equal(fake.answers[4].problem, PROBLEM_DATABASE_UNAVAILABLE);
+}
+
 static void TEST(an_explanation_that_fails_is_asked_for_again)
 {
 	know_contact();
@@ -528,6 +595,8 @@ int main(void)
 		CASE(once_answers_with_the_first_message),
 		CASE(a_contact_that_changed_is_looked_up_again),
 		CASE(a_contact_that_keeps_changing_is_given_up),
+		CASE(what_changed_since_does_not_change_a_repeated_calls_answer),
+		CASE(a_call_that_is_no_repetition_is_refused_after_asking),
 		CASE(an_explanation_that_fails_is_asked_for_again),
 		CASE(who_repeats_a_call_too_late_is_told_of_the_first),
 		CASE(a_question_that_fails_is_a_503),
