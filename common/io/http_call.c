@@ -347,7 +347,7 @@ static void describe(
 
 static void fill_answer(struct http_call *call, struct http_answer *answer)
 {
-	char *content_type = NULL;
+	char *content_type = NULL, *redirect_url = NULL;
 	long status = 0;
 
 	curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
@@ -355,13 +355,17 @@ static void fill_answer(struct http_call *call, struct http_answer *answer)
 	answer->status = (int)status;
 	answer->body = strbuf_view(&call->body);
 	answer->content_type = sv_from(content_type);
+	curl_easy_getinfo(call->easy, CURLINFO_REDIRECT_URL, &redirect_url);
+	answer->redirect_url = sv_from(redirect_url);
 	answer->retry_after_ms = call->retry_after_ms;
 }
 
 static void begin_answer(const struct http_call *call, struct http_answer *answer)
 {
-	*answer = (struct http_answer){
-		.body = SV_LIT(""), .content_type = SV_NULL, .retry_after_ms = -1};
+	*answer = (struct http_answer){.body = SV_LIT(""),
+		.content_type = SV_NULL,
+		.redirect_url = SV_NULL,
+		.retry_after_ms = -1};
 	answer->duration_ms = (clock_mono_us() - call->started_us) / 1000;
 }
 

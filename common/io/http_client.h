@@ -60,6 +60,8 @@ struct http_answer { /* valid until the callback returns */
 	int status; /* 0 without an answer */
 	struct strview body;
 	struct strview content_type; /* SV_NULL when absent */
+	struct strview
+		redirect_url; /* where a 3xx points, resolved; it was not followed. SV_NULL */
 	/* From Retry-After, seconds or date, at most 24 h; -1 when absent or not sane. */
 	int64_t retry_after_ms;
 	int64_t duration_ms;

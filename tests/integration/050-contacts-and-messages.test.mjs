@@ -204,6 +204,29 @@ test('media is fetched once, soon after acceptance, and served to its tenant onl
   await host.close();
 });
 
+test('a download link that points on to a store is followed, but not for ever and not past the guard', async () => {
+  const { startEndpoint } = await import('./support/endpoint.mjs');
+  const host = await startEndpoint();
+  const pointsTo = { '/invoice': '/store/one?sig=a', '/store/one?sig=a': `http://127.0.0.1:${host.port}/file`, '/round': '/round', '/inside': 'http://10.0.0.1/file' };
+  host.server.removeAllListeners('request');
+  host.server.on('request', (req, res) => {
+    const location = pointsTo[req.url];
+    if (location) res.writeHead(302, { Location: location }).end('gone on');
+    else res.writeHead(200, { 'Content-Type': 'application/pdf' }).end('%PDF-1.4 moved');
+  });
+  const contact = await customer.contact();
+  const send = (path) => customer.send(contact.id, undefined, { message_type: 'document', media_url: `http://127.0.0.1:${host.port}${path}` });
+  await customer.reaches((await send('/invoice')).message_id, 'read');
+  const [shown] = await customer.outbox(contact.phone);
+  const media = await customer.get(`/media/${shown.media_sha256}`, { responseType: 'text' });
+  assert.equal(media.data, '%PDF-1.4 moved');
+  for (const path of ['/round', '/inside']) {
+    const failed = await customer.reaches((await send(path)).message_id, 'failed');
+    assert.equal(failed.error_code, 'media_failed');
+  }
+  await host.close();
+});
+
 test('media that cannot be had fails the message with a reason', async () => {
   const contact = await customer.contact();
   const sent = await customer.send(contact.id, undefined, { message_type: 'image', media_url: 'http://127.0.0.1:9/none.png' });
