@@ -1,5 +1,5 @@
 // One or more seeds: a stack, load, faults, quiet, judgement. See ./run --help.
-import { mkdir, mkdtemp } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, rmdir } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -17,9 +17,9 @@ import { Workload } from './workload.mjs';
 const HELP = `tests/faults/run [options]
   --seed N       the first seed (default 1); the same seed gives the same faults and the same calls
   --minutes M    go on with the next seeds for so long (default: one seed)
-  --seconds S    how long faults are injected for each seed (default 20)
+  --seconds S    how long faults are injected for each seed (default 15)
   --only KINDS   only these kinds of faults, separated by commas: ${Object.keys(FAULTS).join(', ')}
-  --out DIR      where the histories go (default: a temporary folder)
+  --out DIR      keep all histories there (default: only those of seeds that fail, in a temporary folder)
   --keep         leave a failing seed's stack folder (logs, database), stopped`;
 
 const ENDPOINTS = 3;
@@ -51,6 +51,7 @@ async function runSeed(seed, options) {
     closeConnections();
     await endpoint.stop();
     await history.close();
+    if (!failed && !options.keepAll) await rm(file);
     if (failed && options.keep) {
       await stack?.down();
       console.log(`  kept: ${stack?.data}`);
@@ -91,7 +92,7 @@ function report(seed, history, found, file) {
   console.log(`  peak MB: ${memory}; logs kB: ${of('log').map((l) => `${l.file.replace('.log', '')} ${Math.round(l.bytes / 1024)}`).join(', ')}`);
   for (const { check: name, what } of found.slice(0, 20)) console.log(`  VIOLATION ${name}: ${what}`);
   if (found.length > 20) console.log(`  and ${found.length - 20} more`);
-  if (found.length > 0) console.log(`  replay: ./run test faults --seed ${seed}; history: ${file}`);
+  if (found.length > 0) console.log(`  replay: tests/faults/run --seed ${seed} --keep --out DIR; history: ${file}`);
 }
 
 async function main() {
@@ -99,7 +100,7 @@ async function main() {
     options: {
       seed: { type: 'string', default: '1' },
       minutes: { type: 'string', default: '0' },
-      seconds: { type: 'string', default: '20' },
+      seconds: { type: 'string', default: '15' },
       only: { type: 'string' },
       out: { type: 'string' },
       keep: { type: 'boolean', default: false },
@@ -109,7 +110,7 @@ async function main() {
   if (values.help) return console.log(HELP);
   const out = values.out ?? await mkdtemp(path.join(os.tmpdir(), 'wa-faults-'));
   await mkdir(out, { recursive: true });
-  const options = { out, keep: values.keep, length_ms: Number(values.seconds) * 1000, only: values.only?.split(',') ?? null };
+  const options = { out, keep: values.keep, keepAll: values.out !== undefined, length_ms: Number(values.seconds) * 1000, only: values.only?.split(',') ?? null };
   const until = Date.now() + Number(values.minutes) * 60_000;
   const complaints = selftest();
   for (const complaint of complaints) console.log(`CHECKER ${complaint}`);
@@ -121,6 +122,7 @@ async function main() {
     passed += Math.max(0, CHECKS.length - broken.size);
     if (Date.now() >= until) break;
   }
+  if (!options.keepAll) await rmdir(out).catch(() => {}); // stays when something is in it
   console.log(`${passed} passed, ${failed} failed`);
   process.exitCode = failed > 0 ? 1 : 0;
 }
