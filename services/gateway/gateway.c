@@ -86,6 +86,7 @@ static void connect_postgres(struct gateway *gateway)
 	gateway->claim_conn = connect_one(gateway, "gateway claims", NULL);
 	gateway->progress_conn = connect_one(gateway, "gateway progress", NULL);
 	gateway->session_conn = connect_one(gateway, "gateway sessions", NULL);
+	gateway->media_conn = connect_one(gateway, "gateway media", NULL);
 }
 
 static void gateway_stop(void *service)
@@ -107,6 +108,7 @@ static void gateway_stop(void *service)
 	pg_conn_free(&gateway->claim_conn);
 	pg_conn_free(&gateway->progress_conn);
 	pg_conn_free(&gateway->session_conn);
+	pg_conn_free(&gateway->media_conn);
 	loop_timer_free(&gateway->health_timer);
 	mem_free(gateway);
 }

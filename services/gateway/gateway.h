@@ -25,7 +25,8 @@ struct gateway {
 	struct pg_conn *lease_conn;
 	struct pg_conn *claim_conn;
 	struct pg_conn *progress_conn; /* receipts and attempts' ends */
-	struct pg_conn *session_conn;  /* sessions' rows, incoming messages, media */
+	struct pg_conn *session_conn;  /* sessions' rows, incoming messages */
+	struct pg_conn *media_conn;    /* a large file holds up nobody else */
 	struct redis_conn *redis;
 	struct stream_writer *writer;
 	struct lease_set *leases;

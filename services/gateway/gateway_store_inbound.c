@@ -4,6 +4,8 @@
 #include "common/model/event_type.h"
 #include "services/gateway/gateway_store.h"
 
+#define MEDIA_QUERY_TIMEOUT_MS 30000 /* of bytes on their way */
+
 /* SQL keeps its own lines. */
 /* clang-format off */
 
@@ -220,7 +222,7 @@ void gateway_store_media(struct pg_conn *conn, struct strview message_id, struct
 	pg_param_text(params, content_type);
 	pg_param_bytes(params, bytes);
 	pg_conn_query(conn, for_message ? &media_of_message_stmt : &media_stmt, params,
-		GATEWAY_QUERY_TIMEOUT_MS, fn, ctx);
+		MEDIA_QUERY_TIMEOUT_MS, fn, ctx);
 	pool_free(&pool);
 }
 

@@ -83,7 +83,7 @@ struct inbound *inbound_new(struct gateway *gateway)
 static void item_free(struct item *item)
 {
 	struct inbound *inbound = item->inbound;
-	pg_conn_forget(inbound->gateway->session_conn, item);
+	pg_conn_forget(inbound->gateway->media_conn, item);
 	media_fetch_cancel(&item->fetch);
 	TAILQ_REMOVE(&inbound->items, item, link);
 	inbound->n_items--;
@@ -210,7 +210,7 @@ static void on_media(void *ctx, const struct media_file *file)
 	if (file->verdict == MEDIA_HERE) {
 		item->state = ITEM_STORING;
 		memcpy(item->sha256, file->sha256, sizeof(item->sha256));
-		gateway_store_media(item->inbound->gateway->session_conn, SV_NULL,
+		gateway_store_media(item->inbound->gateway->media_conn, SV_NULL,
 			sv_from(file->sha256), sv_from(file->content_type), file->bytes,
 			on_media_stored, item);
 	} else if (file->verdict == MEDIA_LATER && item->media_tries < MEDIA_TRIES) {

@@ -88,7 +88,7 @@ static void work_set_state(struct work *work, enum work_state state)
 static void work_free(struct work *work)
 {
 	struct media *media = work->media;
-	pg_conn_forget(media->gateway->session_conn, work);
+	pg_conn_forget(media->gateway->media_conn, work);
 	media->n_fetching -= work->state == WORK_FETCHING || work->state == WORK_STORING;
 	media_fetch_cancel(&work->fetch);
 	TAILQ_REMOVE(&media->works, work, link);
@@ -132,7 +132,7 @@ static void tell_failure(struct work *work)
 	work_set_state(work, WORK_FAILING);
 	char error[WHY_SIZE + 64];
 	(void)snprintf(error, sizeof(error), "the media could not be fetched: %s", work->why);
-	gateway_store_media_failed(work->media->gateway->session_conn, sv_from(work->message_id),
+	gateway_store_media_failed(work->media->gateway->media_conn, sv_from(work->message_id),
 		sv_from(error), on_failed_written, work);
 }
 
@@ -180,7 +180,7 @@ static void on_fetched(void *ctx, const struct media_file *file)
 	work->fetch = NULL;
 	if (file->verdict == MEDIA_HERE) {
 		work_set_state(work, WORK_STORING);
-		gateway_store_media(media->gateway->session_conn, sv_from(work->message_id),
+		gateway_store_media(media->gateway->media_conn, sv_from(work->message_id),
 			sv_from(file->sha256), sv_from(file->content_type), file->bytes, on_stored,
 			work);
 	} else {
@@ -245,7 +245,7 @@ static void poll(struct media *media)
 	int n_sessions = session_set_open_ids(media->gateway->sessions, session_ids, MAX_SESSIONS);
 	media->is_hurried = false;
 	if (n_sessions == 0 || media->n_works == MAX_WORKS ||
-		!pg_conn_is_up(media->gateway->session_conn))
+		!pg_conn_is_up(media->gateway->media_conn))
 		return;
 	const struct work *work;
 	TAILQ_FOREACH(work, &media->works, link)
@@ -253,7 +253,7 @@ static void poll(struct media *media)
 		known[n_known++] = sv_from(work->message_id);
 	}
 	media->is_polling = true;
-	gateway_store_media_wanted(media->gateway->session_conn, session_ids, n_sessions, known,
+	gateway_store_media_wanted(media->gateway->media_conn, session_ids, n_sessions, known,
 		n_known, MAX_WORKS - n_known, on_polled, media);
 }
 
@@ -303,7 +303,7 @@ void media_free(struct media **media)
 	struct work *work;
 	while ((work = TAILQ_FIRST(&(*media)->works)) != NULL)
 		work_free(work);
-	pg_conn_forget((*media)->gateway->session_conn, *media);
+	pg_conn_forget((*media)->gateway->media_conn, *media);
 	http_client_free(&(*media)->client);
 	url_guard_free(&(*media)->guard);
 	loop_timer_free(&(*media)->timer);
