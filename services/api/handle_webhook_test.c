@@ -82,8 +82,14 @@ static void on_to_test(void *ctx, const struct pg_result *result)
 
 	if (!api_call_pg_ok(call, result))
 		return;
-	if (pg_rows(result) == 0)
+	if (pg_rows(result) == 0) {
 		api_reply_not_found(call, "Webhook");
+		return;
+	}
+	struct store_webhook webhook = store_webhook_at(result, 0, call->pool);
+	if (webhook.disabled_at != PG_TIME_NULL) /* what it is owed is closed at once */
+		api_reply_problem(call, PROBLEM_CONFLICT,
+			"The endpoint is disabled; PATCH it with active: true first");
 	else
 		store_event_sequence(call->api->store, on_test_sequence, call);
 }

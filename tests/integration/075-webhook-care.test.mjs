@@ -145,4 +145,6 @@ test('a replay says what is wrong with it', async () => {
   }
   await stack.sql("UPDATE webhooks SET disabled_at = now(), disabled_reason = 'gone' WHERE public_id = $1", [hook.webhook_id]);
   assert.equal((await customer.post(path, { status: 'delivered' })).status, 409);
+  const test = await customer.post(`/webhooks/${hook.webhook_id}/test`, {});
+  assert.equal(test.status, 409, 'nothing would be sent');
 });
