@@ -35,7 +35,7 @@ GRANT USAGE ON SEQUENCE queue_seq TO sender;
 GRANT SELECT, INSERT, UPDATE ON messages TO gateway;
 GRANT SELECT, INSERT, UPDATE ON conversations TO gateway;
 GRANT SELECT, INSERT ON contacts, contact_numbers, media TO gateway;
-GRANT SELECT, UPDATE ON sessions, leases TO gateway; -- UPDATE on leases only to lock rows FOR SHARE
+GRANT SELECT, UPDATE ON sessions, leases TO gateway; -- UPDATE on leases only to lock rows
 GRANT SELECT ON tenants, deployment, webhooks TO gateway;
 GRANT SELECT, INSERT ON set_aside TO gateway;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA sandbox TO gateway;
