@@ -195,7 +195,11 @@ suites_test() {
   fi
   for name in "${names[@]}"; do
     suite_exists "$name" || die "there is no tests/$name yet"
-    suite_run "$name" "${arguments[@]}"
+    if [ "$name" = fuzz ] && [ "${#names[@]}" -gt 1 ]; then
+      suite_run fuzz 1 # a second for each target: the long run is ./run test fuzz
+    else
+      suite_run "$name" "${arguments[@]}"
+    fi
   done
   [ "$sanitize" = no ] || sanitizer_reports
   say "$PASSED passed, $FAILED failed"
