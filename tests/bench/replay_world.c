@@ -15,15 +15,25 @@
 
 #define MAX_PARAMS 3
 
+/* libpq ends its messages with a line break. */
+static void err_of(PGconn *pq, struct err *err)
+{
+	const char *text = PQerrorMessage(pq);
+	(void)err_set(err, "%.*s", (int)strcspn(text, "\n"), text);
+}
+
 static PGconn *world_open(const char *url, struct err *err)
 {
 	PGconn *pq = PQconnectdb(url);
-	PGresult *result = PQexec(pq, "SET lock_timeout = '5s'; SET statement_timeout = '60s'");
-	bool is_up = PQresultStatus(result) == PGRES_COMMAND_OK;
-	PQclear(result);
-	if (is_up)
-		return pq;
-	(void)err_set(err, "%s", PQerrorMessage(pq));
+	if (PQstatus(pq) == CONNECTION_OK) {
+		PGresult *result =
+			PQexec(pq, "SET lock_timeout = '5s'; SET statement_timeout = '60s'");
+		bool is_set = PQresultStatus(result) == PGRES_COMMAND_OK;
+		PQclear(result);
+		if (is_set)
+			return pq;
+	}
+	err_of(pq, err);
 	PQfinish(pq);
 	return NULL;
 }
@@ -42,7 +52,7 @@ static PGresult *run(
 	ExecStatusType status = PQresultStatus(result);
 	if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
 		return result;
-	(void)err_set(err, "%s", PQerrorMessage(pq));
+	err_of(pq, err);
 	PQclear(result);
 	return NULL;
 }
