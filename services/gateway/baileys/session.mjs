@@ -1,0 +1,263 @@
+// A WhatsApp session while its line is open: which credentials it has, one connection after the other, and what its state
+// is. Remembers nothing beyond the line.
+import { initAuthCreds, jidDecode } from 'baileys';
+import { connect } from './connection.mjs';
+import { decodeCreds, KeyStore } from './key_store.mjs';
+import { backoffMs, longWaitMs, whatNext } from './reasons.mjs';
+import { Sender } from './sender.mjs';
+
+const FIRST_QR_MS = 60_000;
+const NEXT_QR_MS = 20_000;
+const PAIRING_CODE_MS = 160_000;
+const SETTLED_MS = 60_000; // a connection that held for so long begins the backoff afresh
+const LOGOUT_MS = 3_000;
+
+const userOf = (jid) => (jid ? jidDecode(jid).user : null);
+
+export class Session {
+  #line;
+  #config;
+  #owner;
+  #creds;
+  #store = null;
+  #connection = null;
+  #sender;
+  #state = null;
+  #tries = 0;
+  #longWaits = 0;
+  #timer = null;
+  #connectedAt = 0;
+  #pairingPhone = null; // digits: by code; null: by QR
+  #qrCodes = 0;
+  #closed = false;
+
+  // openLine(onBroken) → the line. creds: bytes, or null: never paired.
+  constructor({ openLine, sessionId, creds, config }) {
+    this.#line = openLine((why) => this.#onBroken(why));
+    this.#owner = sessionId;
+    this.#config = config;
+    this.#begin(creds ? decodeCreds(creds) : initAuthCreds());
+    this.#sender = new Sender({ line: this.#line });
+  }
+
+  start() {
+    this.#setState('starting');
+    this.#connect();
+  }
+
+  get isPaired() {
+    return Boolean(this.#creds.account);
+  }
+
+  // WhatsApp's socket is not read while the gateway does not take what comes from it.
+  setCongested(congested) {
+    const raw = this.#connection?.sock.ws.socket;
+    if (congested) raw?.pause();
+    else raw?.resume();
+  }
+
+  send(frame) {
+    this.#sender.send(frame);
+  }
+
+  // By pairing code for a phone's digits, else by QR.
+  pair(phone) {
+    if (this.isPaired || this.#closed) return;
+    const asBefore = this.#pairingPhone === phone && phone === null && this.#connection !== null;
+    if (asBefore) return; // its codes are on their way
+    this.#pairingPhone = phone;
+    this.#pairAnew();
+  }
+
+  // why: `released` or `deleted`.
+  async close(why) {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    if (why === 'deleted' && this.isPaired && this.#state === 'connected') await this.#logOut();
+    this.#disconnect();
+    this.#line.close();
+  }
+
+  #begin(creds) {
+    this.#creds = creds;
+    this.#store = new KeyStore({ line: this.#line, creds });
+  }
+
+  // --- connections
+
+  #connect() {
+    this.#timer = null;
+    this.#qrCodes = 0;
+    const connection = connect({
+      owner: this.#owner,
+      line: this.#line,
+      store: this.#store,
+      creds: this.#creds,
+      config: this.#config,
+      getMessage: (waId) => this.#sender.message(waId),
+      events: {
+        update: (update) => this.#isCurrent(connection) && this.#onUpdate(update),
+        acked: (node) => this.#sender.acked(node),
+        credsChanged: (changes) => this.#isCurrent(connection) && this.#onCredsChanged(changes),
+        overrun: () => this.#isCurrent(connection) && this.#onOverrun(),
+      },
+    });
+    this.#connection = connection;
+  }
+
+  #isCurrent(connection) {
+    return this.#connection === connection && connection !== undefined;
+  }
+
+  // Cuts the connection, if there is one, without a word to WhatsApp.
+  #disconnect() {
+    const connection = this.#connection;
+    this.#connection = null;
+    this.#sender.disconnected();
+    if (!connection) return;
+    connection.sock.end(undefined).catch(() => {});
+    connection.sock.ws.emit('error', new Error('cut')); // ends the questions that wait for WhatsApp's answer
+  }
+
+  #connectAfter(ms) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#connect(), ms);
+  }
+
+  #retry(state, reason) {
+    this.#setState(state, reason);
+    if (Date.now() - this.#connectedAt < SETTLED_MS || this.#connectedAt === 0) this.#tries++;
+    else this.#tries = 1;
+    this.#connectAfter(backoffMs(this.#tries - 1));
+  }
+
+  #pairAnew() {
+    clearTimeout(this.#timer);
+    this.#disconnect();
+    this.#begin(initAuthCreds());
+    this.#setState('pairing', this.#pairingReason());
+    this.#connect();
+  }
+
+  async #logOut() {
+    const limit = new Promise((resolve) => setTimeout(resolve, LOGOUT_MS));
+    await Promise.race([this.#connection.sock.logout().catch(() => {}), limit]);
+  }
+
+  // --- what a connection tells
+
+  #onUpdate({ connection, qr, lastDisconnect }) {
+    if (qr) this.#onQr(qr);
+    if (connection === 'open') this.#onOpen();
+    if (connection === 'close') this.#onClose(lastDisconnect?.error);
+  }
+
+  #onOpen() {
+    this.#connectedAt = Date.now();
+    this.#longWaits = 0;
+    this.#sender.connected(this.#connection, this.#creds.me.id);
+    this.#setState('connected');
+  }
+
+  #onQr(qr) {
+    this.#setState('pairing', this.#pairingReason());
+    if (this.#pairingPhone === null) {
+      this.#line.code('qr', qr, this.#qrCodes++ === 0 ? FIRST_QR_MS : NEXT_QR_MS);
+    } else if (this.#qrCodes++ === 0) {
+      this.#askForCode(this.#connection);
+    }
+  }
+
+  async #askForCode(connection) {
+    try {
+      const code = await connection.sock.requestPairingCode(this.#pairingPhone);
+      if (this.#isCurrent(connection)) this.#line.code('pairing', code, PAIRING_CODE_MS);
+    } catch {
+      this.#line.log('warn', 'pairing_code_not_given'); // the connection broke: its end begins anew
+    }
+  }
+
+  // With the name that its owner gave it this device counts as present; without, its receipts are of a kind that does not
+  // count as delivery at the other side. It comes with the keys of the app state, which the phone shares.
+  #onCredsChanged({ me, myAppStateKeyId }) {
+    if (this.#state !== 'connected') return;
+    const { sock } = this.#connection;
+    if (me?.name) sock.sendPresenceUpdate('available').catch(() => {});
+    else if (myAppStateKeyId && !this.#creds.me?.name) sock.resyncAppState(['critical_block'], true).catch(() => {});
+  }
+
+  #onOverrun() {
+    this.#line.log('warn', 'too_much_from_whatsapp');
+    this.#disconnect();
+    this.#retry('reconnecting', 'WhatsApp sends more than can be kept');
+  }
+
+  #onClose(error) {
+    const statusCode = error?.output?.statusCode ?? 0;
+    const next = whatNext({ statusCode, message: error?.message, paired: this.isPaired });
+    this.#disconnect();
+    switch (next.action) {
+      case 'restart':
+        this.#connect();
+        break;
+      case 'repair':
+        this.#repair();
+        break;
+      case 'retry':
+        this.#retry(next.state, next.reason);
+        break;
+      case 'wait':
+        this.#setState(next.state, next.reason);
+        this.#connectAfter(longWaitMs(this.#longWaits++));
+        break;
+      default:
+        this.#stop(next);
+    }
+  }
+
+  // Lost before a phone took us in: whatever half of credentials there is would be refused.
+  #repair() {
+    this.#begin(initAuthCreds());
+    this.#tries++;
+    this.#connectAfter(backoffMs(this.#tries - 1));
+  }
+
+  async #stop({ wipe, state, reason }) {
+    if (wipe) {
+      try {
+        await this.#line.wipe();
+      } catch {
+        return; // the line broke, and what follows is decided there
+      }
+      this.#begin(initAuthCreds());
+      this.#pairingPhone = null;
+    }
+    if (!this.#closed) this.#setState(state, reason);
+  }
+
+  // Called before anybody learns that a commit failed: once the socket is closed nothing can be acknowledged.
+  #onBroken(why) {
+    if (this.#closed) return;
+    this.#line.log('warn', `line_${why}`);
+    if (why === 'lost') {
+      this.#closed = true; // the gateway closes the line
+      clearTimeout(this.#timer);
+      this.#disconnect();
+    } else {
+      this.#disconnect();
+      this.#retry('reconnecting', 'what came from WhatsApp could not be kept in time');
+    }
+  }
+
+  #pairingReason() {
+    return this.#pairingPhone === null ? 'scan the code' : 'type the code';
+  }
+
+  #setState(state, reason = null) {
+    if (this.#state === state) return;
+    this.#state = state;
+    const { me } = this.#creds;
+    const known = this.isPaired ? { phone: userOf(me?.id), lid: userOf(me?.lid) } : {};
+    this.#line.state(state, { reason, ...known });
+  }
+}
