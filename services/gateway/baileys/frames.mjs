@@ -19,7 +19,6 @@ const text = isText;
 const bytes = isBytes;
 const textOrNil = orNil(isText);
 const bytesOrNil = orNil(isBytes);
-const intOrNil = orNil(isInt);
 const changes = isArrayOf(isChange);
 
 // The elements after the kind, by name, in their order.
@@ -31,17 +30,16 @@ export const FROM_GATEWAY = {
   keys: { line: int, request: int, values: isArrayOf(bytesOrNil) },
   committed: { line: int, request: int, ok: flag },
   acknowledge: { line: int, token: int },
-  refuse: { line: int, token: int },
   known: { line: int, request: int, known: flag },
   send: {
     line: int, waId: text, phone: text, type: text, body: textOrNil, caption: textOrNil, filename: textOrNil,
-    contentType: textOrNil, sha256: textOrNil, size: intOrNil, attempt: int,
+    sha256: textOrNil, attempt: int,
   },
   message: {
     line: int, request: int, found: flag, phone: textOrNil, type: textOrNil, body: textOrNil, caption: textOrNil,
-    filename: textOrNil, contentType: textOrNil, sha256: textOrNil, size: intOrNil,
+    filename: textOrNil, sha256: textOrNil,
   },
-  media: { line: int, request: int, total: int, bytes: bytesOrNil },
+  media: { line: int, request: int, total: int, contentType: textOrNil, bytes: bytesOrNil },
   media_kept: { line: int, request: int, sha256: textOrNil },
 };
 
@@ -50,7 +48,7 @@ export const FROM_WORKER = {
   heartbeat: { rss: int, heap: int, lines: int, lagMs: int },
   fatal: { code: text },
   log: { line: int, level: text, what: text },
-  state: { line: int, state: text, reason: textOrNil, phone: textOrNil, lid: textOrNil },
+  state: { line: int, state: text, reason: textOrNil, phone: textOrNil },
   code: { line: int, type: text, text, validMs: int },
   closed: { line: int },
   keys_read: { line: int, request: int, names: isArrayOf(isText) },
@@ -60,7 +58,7 @@ export const FROM_WORKER = {
   inbound: {
     line: int, token: int, waId: text, phone: text, fromMe: flag, type: text, atMs: int, body: textOrNil,
     filename: textOrNil, contentType: textOrNil, sha256: textOrNil, target: textOrNil, quoted: textOrNil,
-    detail: textOrNil, lid: textOrNil, changes,
+    detail: textOrNil, changes,
   },
   receipt: { line: int, token: int, waId: text, level: text, atMs: int },
   acked: { line: int, waId: text, atMs: int },

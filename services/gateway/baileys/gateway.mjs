@@ -11,7 +11,7 @@ export const PART_BYTES = 256 * 1024;
 const BACKLOG_BYTES = 64 * 1024 * 1024;
 const FILES = 4; // at a time in the whole worker
 
-// Why a line's connection must end: `lost` (to another gateway, for good), `refused`, `late`, `closed`.
+// Why a line's connection must end: `lost` (to another gateway, or for another reason for good), `late`, `closed`.
 export class LineBroken extends Error {
   constructor(why) {
     super(`the line is ${why}`);
@@ -78,7 +78,7 @@ export class Gateway extends EventEmitter {
   }
 }
 
-const ANSWERS = new Set(['keys', 'committed', 'acknowledge', 'refuse', 'known', 'message', 'media', 'media_kept']);
+const ANSWERS = new Set(['keys', 'committed', 'acknowledge', 'known', 'message', 'media', 'media_kept']);
 
 // One opening of a session. A promise here that cannot be kept rejects with a LineBroken, and onBroken(why) has run before
 // it does: the connection is cut before anybody can make an ack of the failure.
@@ -98,8 +98,8 @@ export class Line {
 
   // --- what it tells
 
-  state(state, { reason = null, phone = null, lid = null } = {}) {
-    this.#tell('state', { state, reason, phone, lid });
+  state(state, { reason = null, phone = null } = {}) {
+    this.#tell('state', { state, reason, phone });
   }
 
   code(type, text, validMs) {
@@ -168,18 +168,18 @@ export class Line {
     return answer.found === 1 ? answer : null;
   }
 
-  // The bytes of a file, or null when it is not there.
-  readMedia(sha256, size) {
+  // A file's { contentType, bytes }, or null when it is not there or too large.
+  readMedia(sha256, maxBytes) {
     return this.#gateway.files.run(async () => {
       const parts = [];
-      for (let offset = 0; offset < size; ) {
-        const wanted = Math.min(PART_BYTES, size - offset);
-        const { bytes } = await this.#ask('media_read', { sha256, offset, size: wanted }, ANSWER_MS);
-        if (bytes === null || bytes.length !== wanted) return null;
-        parts.push(bytes);
-        offset += bytes.length;
+      for (let offset = 0; ; ) {
+        const answer = await this.#ask('media_read', { sha256, offset, size: PART_BYTES }, ANSWER_MS);
+        if (answer.bytes === null || answer.total > maxBytes) return null;
+        parts.push(answer.bytes);
+        offset += answer.bytes.length;
+        if (offset >= answer.total) return { contentType: answer.contentType, bytes: Buffer.concat(parts) };
+        if (answer.bytes.length === 0) return null;
       }
-      return Buffer.concat(parts);
     });
   }
 
@@ -229,9 +229,7 @@ export class Line {
     const number = frame.request ?? frame.token;
     const asked = this.#asked.get(number);
     if (!asked) return; // answered too late
-    if (frame.kind === 'refuse') {
-      this.#fail(number, 'refused');
-    } else if (frame.kind === 'committed' && frame.ok !== 1) {
+    if (frame.kind === 'committed' && frame.ok !== 1) {
       this.#lose();
     } else {
       this.#asked.delete(number);

@@ -75,15 +75,13 @@ export class Receiver {
   async #envelopeOf({ attrs }) {
     const { me } = this.#creds;
     const own = areJidsSameUser(attrs.from, me?.id) || areJidsSameUser(attrs.from, me?.lid);
-    const envelope = { waId: attrs.id, fromMe: own, atMs: millisecondsOf(attrs.t), phone: '', lid: null };
+    const envelope = { waId: attrs.id, fromMe: own, atMs: millisecondsOf(attrs.t), phone: '' };
     const other = own ? attrs.recipient : attrs.from;
     if (!isPerson(other) || attrs.category === 'peer') return { ...envelope, forNobody: true };
     const named = own ? [attrs.recipient_pn, attrs.peer_recipient_pn] : [attrs.sender_pn, attrs.participant_pn];
     const phone = await this.#phoneOf(other, named);
     if (phone === null) return null;
-    const namedLid = own ? (attrs.recipient_lid ?? attrs.peer_recipient_lid) : attrs.sender_lid;
-    const lid = isLidUser(other) ? other : namedLid;
-    return { ...envelope, phone, lid: lid ? jidDecode(lid).user : null };
+    return { ...envelope, phone };
   }
 
   async #phoneOf(jid, alternatives) {
@@ -118,8 +116,8 @@ export class Receiver {
   async #inbound(envelope, content) {
     const file = content?.file;
     const sha256 = file ? await this.#keep(file, content.contentType) : null;
-    const { waId, phone, lid, atMs, fromMe } = envelope;
-    return { waId, phone, lid, atMs, fromMe: fromMe ? 1 : 0, sha256, ...inboundOf(content) };
+    const { waId, phone, atMs, fromMe } = envelope;
+    return { waId, phone, atMs, fromMe: fromMe ? 1 : 0, sha256, ...inboundOf(content) };
   }
 
   // Its hash, or null: the message is kept without the file then.
@@ -160,8 +158,7 @@ export class Receiver {
     const content = contentOf(message?.deviceSentMessage?.message ?? message);
     const phone = content && (await this.#phoneOf(key.remoteJid, [key.remoteJidAlt]));
     if (!content || phone === null) return;
-    const lid = isLidUser(key.remoteJid) ? jidDecode(key.remoteJid).user : null;
-    const envelope = { waId: key.id, fromMe: Boolean(key.fromMe), atMs: millisecondsOf(messageTimestamp), phone, lid };
+    const envelope = { waId: key.id, fromMe: Boolean(key.fromMe), atMs: millisecondsOf(messageTimestamp), phone };
     await this.#line.commitInbound(await this.#inbound(envelope, content), []);
   }
 

@@ -27,14 +27,16 @@ const retry = (code, text) => new NotSent('retry', code, text);
 
 export class Sender {
   #line;
+  #mediaMaxBytes;
   #userJid;
   #connection = null; // { sock, deviceLists } while sends are taken
   #turns = new Turns(); // by phone
   #numbers = new Lru({ max: NUMBERS, ttlMs: NUMBER_TTL_MS }); // phone → JID of those on WhatsApp
   #recipients = new Lru({ max: IN_FLIGHT }); // id → JID, for what an ack tells of the recipient
 
-  constructor({ line }) {
+  constructor({ line, mediaMaxBytes }) {
     this.#line = line;
+    this.#mediaMaxBytes = mediaMaxBytes;
   }
 
   connected(connection, userJid) {
@@ -108,10 +110,10 @@ export class Sender {
     return jid;
   }
 
-  async #make({ sock }, { type, body, caption, filename, contentType, sha256, size }, jid) {
-    const bytes = type === 'text' ? null : await this.#line.readMedia(sha256, size);
-    if (type !== 'text' && bytes === null) throw retry('media_missing', 'the file of the message is not there');
-    const message = { type, text: body ?? '', caption, filename, mime: contentType, bytes };
+  async #make({ sock }, { type, body, caption, filename, sha256 }, jid) {
+    const file = type === 'text' ? {} : await this.#line.readMedia(sha256, this.#mediaMaxBytes);
+    if (file === null) throw retry('media_missing', 'the file of the message is not there');
+    const message = { type, text: body ?? '', caption, filename, mime: file.contentType, bytes: file.bytes };
     return makeMessage(message, { jid, userJid: this.#userJid, upload: sock.waUploadToServer });
   }
 

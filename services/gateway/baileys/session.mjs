@@ -37,7 +37,7 @@ export class Session {
     this.#owner = sessionId;
     this.#config = config;
     this.#begin(creds ? decodeCreds(creds) : initAuthCreds());
-    this.#sender = new Sender({ line: this.#line });
+    this.#sender = new Sender({ line: this.#line, mediaMaxBytes: config.mediaMaxBytes });
   }
 
   start() {
@@ -257,7 +257,6 @@ export class Session {
     if (this.#state === state) return;
     this.#state = state;
     const { me } = this.#creds;
-    const known = this.isPaired ? { phone: userOf(me?.id), lid: userOf(me?.lid) } : {};
-    this.#line.state(state, { reason, ...known });
+    this.#line.state(state, { reason, phone: this.isPaired ? userOf(me?.id) : null });
   }
 }

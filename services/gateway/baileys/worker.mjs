@@ -87,7 +87,7 @@ export class Worker {
       session = new Session({ openLine, sessionId, creds, config: this.#config });
     } catch {
       this.#gateway.forgetLine(line);
-      this.#gateway.send('state', { line, state: 'failed', reason: 'its credentials cannot be read' });
+      this.#gateway.send('state', { line, state: 'failed', reason: 'its credentials cannot be read', phone: null });
       return;
     }
     this.#sessions.set(line, session);

@@ -1,6 +1,7 @@
 // The gateway's side of the frames, with a memory where Postgres would be. Starts the worker, keeps keys and messages,
 // and lets a test decide when something is committed.
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { encodeFrame, FrameReader, FROM_GATEWAY, FROM_WORKER } from '../../frames.mjs';
@@ -24,7 +25,7 @@ export class FakeGateway {
   #nextLine = 1;
   #lines = new Map(); // line → FakeSession
   #worker;
-  media = new Map(); // sha256 → bytes
+  media = new Map(); // sha256 → { contentType, bytes }
   #writes = new Map();
   // What a test may put in the way: each gets the frame and answers true when it has taken it.
   on = {};
@@ -80,9 +81,7 @@ export class FakeGateway {
   }
 
   sendMessage(line, fields) {
-    const message = {
-      body: null, caption: null, filename: null, contentType: null, sha256: null, size: null, attempt: 1, ...fields,
-    };
+    const message = { body: null, caption: null, filename: null, sha256: null, attempt: 1, ...fields };
     this.#lines.get(line).messages.set(message.waId, message);
     this.send('send', { line, ...message });
   }
@@ -199,29 +198,31 @@ export class FakeGateway {
 
   #answerMessage(session, { line, request, waId }) {
     const message = session.messages.get(waId);
-    const nothing = {
-      phone: null, type: null, body: null, caption: null, filename: null, contentType: null, sha256: null, size: null,
-    };
+    const nothing = { phone: null, type: null, body: null, caption: null, filename: null, sha256: null };
     this.send('message', { line, request, ...nothing, ...message, found: message ? 1 : 0 });
   }
 
   #answerMedia({ line, request, sha256, offset, size }) {
-    const bytes = this.media.get(sha256);
-    const part = bytes?.subarray(offset, offset + size) ?? null;
-    this.send('media', { line, request, total: bytes?.length ?? 0, bytes: part });
+    const file = this.media.get(sha256);
+    const part = file?.bytes.subarray(offset, offset + size) ?? null;
+    const about = { total: file?.bytes.length ?? 0, contentType: file?.contentType ?? null };
+    this.send('media', { line, request, ...about, bytes: part });
   }
 
-  async #keepMedia({ line, request, bytes, last }) {
+  // What a customer's media_url brought.
+  addMedia(contentType, bytes) {
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    this.media.set(sha256, { contentType, bytes });
+    return sha256;
+  }
+
+  #keepMedia({ line, request, contentType, bytes, last }) {
     const key = `${line} ${request}`;
     const parts = this.#writes.get(key) ?? [];
     parts.push(bytes);
     this.#writes.set(key, parts);
     if (!last) return;
     this.#writes.delete(key);
-    const whole = Buffer.concat(parts);
-    const { createHash } = await import('node:crypto');
-    const sha256 = createHash('sha256').update(whole).digest('hex');
-    this.media.set(sha256, whole);
-    this.send('media_kept', { line, request, sha256 });
+    this.send('media_kept', { line, request, sha256: this.addMedia(contentType, Buffer.concat(parts)) });
   }
 }
