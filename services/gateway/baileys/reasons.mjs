@@ -7,16 +7,22 @@ const REPLACED_FIRST_MS = 5 * MINUTE_MS;
 const REPLACED_NEXT_MS = 30 * MINUTE_MS;
 
 const QR_CODES_ENDED = 'QR refs attempts ended';
+const UNTRUSTED = /certificat/; // in what Baileys and trust.mjs throw of the server's chain
+
+function whatNextUnpaired(message) {
+  if (message === QR_CODES_ENDED) return { action: 'stop', state: 'failed', reason: 'nobody scanned the code in time' };
+  return { action: 'repair', state: 'starting', reason: 'the connection was lost' };
+}
 
 // action: restart (at once, silently), repair (begin pairing anew), retry, wait (long), stop; state and reason for
-// people. paired: whether a phone had taken this device in.
-export function whatNext({ statusCode, message, paired }) {
+// people; log: a word for the operator. paired: whether a phone had taken this device in.
+export function whatNext({ statusCode, message = '', paired }) {
   if (statusCode === 515) return { action: 'restart' };
-  if (!paired) {
-    return message === QR_CODES_ENDED
-      ? { action: 'stop', state: 'failed', reason: 'nobody scanned the code in time' }
-      : { action: 'repair' };
+  if (UNTRUSTED.test(message)) {
+    const action = paired ? { action: 'retry', state: 'reconnecting' } : { action: 'repair', state: 'starting' };
+    return { ...action, reason: 'the server could not prove that it is WhatsApp', log: 'server_not_trusted' };
   }
+  if (!paired) return whatNextUnpaired(message);
   switch (statusCode) {
     case 401:
     case 406:

@@ -23,6 +23,7 @@ export class Session {
   #connection = null;
   #sender;
   #state = null;
+  #reason = null;
   #tries = 0;
   #longWaits = 0;
   #timer = null;
@@ -196,12 +197,13 @@ export class Session {
     const statusCode = error?.output?.statusCode ?? 0;
     const next = whatNext({ statusCode, message: error?.message, paired: this.isPaired });
     this.#disconnect();
+    if (next.log) this.#line.log('error', next.log);
     switch (next.action) {
       case 'restart':
         this.#connect();
         break;
       case 'repair':
-        this.#repair();
+        this.#repair(next);
         break;
       case 'retry':
         this.#retry(next.state, next.reason);
@@ -216,8 +218,9 @@ export class Session {
   }
 
   // Lost before a phone took us in: whatever half of credentials there is would be refused.
-  #repair() {
+  #repair({ state, reason }) {
     this.#begin(initAuthCreds());
+    this.#setState(state, reason);
     this.#tries++;
     this.#connectAfter(backoffMs(this.#tries - 1));
   }
@@ -254,8 +257,9 @@ export class Session {
   }
 
   #setState(state, reason = null) {
-    if (this.#state === state) return;
+    if (this.#state === state && this.#reason === reason) return;
     this.#state = state;
+    this.#reason = reason;
     const { me } = this.#creds;
     this.#line.state(state, { reason, phone: this.isPaired ? userOf(me?.id) : null });
   }

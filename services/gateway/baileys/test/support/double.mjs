@@ -1,5 +1,6 @@
 // The WhatsApp server double of tests/whatsapp, in a process of its own.
 import { spawn } from 'node:child_process';
+import net from 'node:net';
 import path from 'node:path';
 import readline from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -55,9 +56,9 @@ class Double {
   receipts = async (number, id, receipt) => (await this.get(`/phones/${number}/sent/${id}?receipt=${receipt}&timeout=20000`)).receipts;
 
   // A worker that is pointed at it.
-  async gateway() {
+  async gateway({ wsUrl = this.info.ws_url } = {}) {
     const gateway = new FakeGateway({ env: { NODE_EXTRA_CA_CERTS: this.info.ca_file } });
-    await gateway.hello({ wsUrl: this.info.ws_url, rootKey: this.info.root_key });
+    await gateway.hello({ wsUrl, rootKey: this.info.root_key });
     return gateway;
   }
 
@@ -77,4 +78,29 @@ class Double {
     this.server.kill('SIGTERM');
     await ended;
   }
+}
+
+// A line to the double that can be cut: { wsUrl, cut(), stop() }.
+export async function startProxy(double) {
+  const target = new URL(double.info.ws_url);
+  const sockets = new Set();
+  const server = net.createServer((near) => {
+    const far = net.connect(Number(target.port), target.hostname);
+    for (const [one, other] of [[near, far], [far, near]]) {
+      sockets.add(one);
+      one.on('error', () => {});
+      one.on('close', () => {
+        sockets.delete(one);
+        other.destroy();
+      });
+      one.pipe(other);
+    }
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const cut = () => sockets.forEach((socket) => socket.destroy());
+  const stop = () => {
+    server.close();
+    cut();
+  };
+  return { wsUrl: `wss://127.0.0.1:${server.address().port}${target.pathname}`, cut, stop };
 }
