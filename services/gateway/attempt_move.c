@@ -88,12 +88,17 @@ void attempt_move_decide(struct attempt_end end, int attempts, bool ever_unknown
 	}
 	bool is_unknown = ever_unknown || end.verdict == VERDICT_UNKNOWN;
 	int64_t delay_ms = schedule_delay_ms(schedule, attempts);
-	if (delay_ms >= 0)
-		wait_for_next(ret_move, is_unknown, delay_ms);
-	else if (is_unknown)
+	if (delay_ms >= 0) {
+		wait_for_next(ret_move, is_unknown,
+			delay_ms > end.held_ms ? delay_ms : end.held_ms);
+		if (end.held_ms > 0)
+			set_texts(ret_move, or_default(end.code, ERROR_REJECTED),
+				or_default(end.text, ""));
+	} else if (is_unknown) {
 		attempt_move_close_unknown("its attempts are spent", ret_move);
-	else
+	} else {
 		fail_spent(end, attempts, ret_move);
+	}
 }
 
 void attempt_move_set_aside(int deaths_alone, struct attempt_move *ret_move)

@@ -18,7 +18,7 @@ struct attempt_move {
 	enum outcome_kind kind;         /* RETRY, UNKNOWN or FINAL: what the sender is told */
 	enum message_status status;     /* QUEUED, SENDING (its outcome is unknown) or FAILED */
 	int64_t delay_ms;               /* until the next attempt; 0 with FINAL */
-	char code[ATTEMPT_CODE_SIZE];   /* of FAILED; else "" */
+	char code[ATTEMPT_CODE_SIZE];   /* of FAILED, or why it is held; else "" */
 	char error[ATTEMPT_ERROR_SIZE]; /* the same, for people */
 };
 
@@ -26,6 +26,7 @@ struct attempt_end {
 	enum verdict verdict; /* not OK */
 	const char *code;     /* stable; NULL or "" = "rejected" */
 	const char *text;     /* may be NULL */
+	int64_t held_ms;      /* above 0: WhatsApp wants to hear nothing of it before; it says why */
 };
 
 /*

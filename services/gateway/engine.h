@@ -36,9 +36,10 @@
  * The gateway, for its part, calls no function of an engine from within one of its callbacks, sends
  * only while is_ready(), and calls nothing after close().
  *
- * An engine with keys of its own (Baileys, native) commits them in the same transaction as the
- * message that moved them: it will hand its key changes along with the incoming message. The
- * sandbox has none, so nothing here carries them yet.
+ * An engine with keys of its own (Baileys, native) keeps them sealed in `session_keys`. Those that an
+ * incoming message moves go along with it (engine_inbound.keys) and are committed with it; all
+ * others it writes itself, in a transaction that checks the lease's epoch. When it cannot know any
+ * more what of that is committed it says on_broken().
  */
 #ifndef WA_GATEWAY_ENGINE_H
 #define WA_GATEWAY_ENGINE_H
@@ -83,16 +84,49 @@ struct engine_receipt {
 	int64_t token; /* the engine's own, unique within the session while it is open */
 };
 
+enum engine_inbound_kind {
+	ENGINE_INBOUND_MESSAGE,
+	ENGINE_INBOUND_REACTION, /* body: the emoji, empty: taken back; to target_wa_id, as the next */
+	ENGINE_INBOUND_EDIT,     /* body: the new text */
+	ENGINE_INBOUND_DELETE,
+	ENGINE_INBOUND_NOTHING, /* for the product: only its keys are to be committed */
+};
+
+struct engine_key { /* a row of session_keys that is to change */
+	struct strview name;
+	struct strview sealed; /* SV_NULL: it is to go */
+};
+
 struct engine_inbound {
+	enum engine_inbound_kind kind;
+	bool is_from_me;              /* typed on the session's own phone */
 	struct strview wa_message_id; /* the same whenever it is offered again */
-	struct strview phone;         /* who wrote; +E.164 */
+	struct strview phone; /* the other side of the conversation; +E.164; any for NOTHING */
 	int32_t tenant_id; /* whose test phone wrote (sandbox); 0: the gateway finds out */
-	enum message_type type;
+	enum message_type type;   /* of a MESSAGE */
 	struct strview body;      /* text, or the media's caption; may be SV_NULL */
 	struct strview filename;  /* may be SV_NULL */
 	struct strview media_url; /* fetched by the gateway under the guard; SV_NULL: none */
-	int64_t at_ms;            /* wall clock, WhatsApp's time of it */
-	int64_t token;            /* as of a receipt; from the same numbers */
+	struct strview media_sha256; /* the engine has kept it in `media` already; SV_NULL: none */
+	struct strview target_wa_id; /* of the message that is meant; SV_NULL for a MESSAGE */
+	struct strview reply_to;     /* WhatsApp id of the message it answers; may be SV_NULL */
+	struct strview detail;       /* JSON, of a location or contacts; may be SV_NULL */
+	int64_t at_ms;               /* wall clock, WhatsApp's time of it */
+	int64_t token;               /* as of a receipt; from the same numbers */
+	const struct engine_key *keys; /* that this message moved */
+	int n_keys;
+};
+
+enum engine_code_kind {
+	ENGINE_CODE_SCAN, /* a QR code's text */
+	ENGINE_CODE_TYPE, /* to be typed on the phone */
+};
+
+struct engine_code { /* by which a person pairs the session; a newer one replaces it */
+	enum engine_code_kind kind;
+	struct strview text;
+	struct strview phone; /* digits, of a code to type; else SV_NULL */
+	int64_t until_ms;     /* wall clock */
 };
 
 struct engine_events {
@@ -105,8 +139,17 @@ struct engine_events {
 	 */
 	void (*on_failed)(void *ctx, struct strview wa_message_id, enum verdict verdict,
 		const char *code, const char *text);
+	/* WhatsApp refused it for certain and for now: it must not be tried again before for_ms have
+	 * passed. */
+	void (*on_held)(void *ctx, struct strview wa_message_id, const char *code, const char *text,
+		int64_t for_ms);
 	void (*on_receipt)(void *ctx, const struct engine_receipt *receipt);
 	void (*on_inbound)(void *ctx, const struct engine_inbound *inbound);
+	/* While the session is to be paired. */
+	void (*on_code)(void *ctx, const struct engine_code *code);
+	/* All that it offered and that is not acknowledged is void: it wants to be closed and opened
+	 * again. It counts as reconnecting. */
+	void (*on_broken)(void *ctx, const char *reason);
 };
 
 struct engine_host { /* borrowed, lives as long as the process */
@@ -136,8 +179,12 @@ struct engine_kind {
 	/* What the token stands for is committed: WhatsApp may hear so. A token that is not known
 	 * (any more) is ignored. */
 	void (*acknowledge)(void *self, int64_t token);
+	/* Begin to pair, or anew: with a code to type on the phone of that number (digits), or, with
+	 * SV_NULL, with one to scan. Ignored once paired. NULL: there is nothing to pair. */
+	void (*pair)(void *self, struct strview phone);
 };
 
 extern const struct engine_kind engine_sandbox;
+extern const struct engine_kind engine_baileys;
 
 #endif

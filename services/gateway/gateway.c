@@ -11,6 +11,7 @@
 #include "services/gateway/inbound.h"
 #include "services/gateway/media.h"
 #include "services/gateway/moves.h"
+#include "services/gateway/pairing.h"
 #include "services/gateway/progress.h"
 #include "services/gateway/publish.h"
 #include "services/gateway/session_set.h"
@@ -94,6 +95,7 @@ static void gateway_stop(void *service)
 	struct gateway *gateway = service;
 	drain_free(&gateway->drain);
 	session_set_free(&gateway->sessions);
+	pairing_free(&gateway->pairing);
 	inbound_free(&gateway->inbound);
 	media_free(&gateway->media);
 	claim_free(&gateway->claim);
@@ -138,6 +140,7 @@ static void start_inner_parts(struct gateway *gateway)
 	gateway->moves = moves_new(gateway);
 	gateway->inbound = inbound_new(gateway);
 	gateway->drain = drain_new(gateway);
+	gateway->pairing = pairing_new(gateway);
 	gateway->sessions = session_set_new(gateway);
 	add_gauges(gateway);
 	loop_timer_arm(gateway->health_timer, HEALTH_MS);

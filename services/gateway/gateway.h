@@ -45,6 +45,7 @@ struct gateway {
 	struct moves *moves;
 	struct inbound *inbound;
 	struct media *media;
+	struct pairing *pairing;
 	struct drain *drain;
 };
 

@@ -1,6 +1,7 @@
 /* SQL of incoming messages and of media. */
 #include "services/gateway/gateway_store_inbound.h"
 
+#include "common/base/check.h"
 #include "common/model/event_type.h"
 #include "services/gateway/gateway_store.h"
 
@@ -9,48 +10,85 @@
 /* SQL keeps its own lines. */
 /* clang-format off */
 
+/*
+ * Keys that incoming messages moved, of sessions whose lease still fits; of several changes of one key
+ * the last. first to fourth: parameters with sessions, epochs, names and sealed values.
+ */
+#define KEYS(first, second, third, fourth)                                                         \
+	"moved_key AS ("                                                                           \
+	" SELECT DISTINCT ON (u.session_id, u.name) u.session_id, u.name, u.sealed"                \
+	" FROM unnest(" first "::int4[], " second "::int8[], " third "::text[], " fourth           \
+	"::bytea[]) WITH ORDINALITY AS u(session_id, epoch, name, sealed, place)"                  \
+	" JOIN held h ON h.id = u.session_id AND h.epoch = u.epoch"                                \
+	" ORDER BY u.session_id, u.name, u.place DESC"                                             \
+	"), key_gone AS ("                                                                         \
+	" DELETE FROM session_keys k"                                                              \
+	" USING moved_key c"                                                                       \
+	" WHERE (k.session_id, k.name) = (c.session_id, c.name) AND c.sealed IS NULL"              \
+	"), key_kept AS ("                                                                         \
+	" INSERT INTO session_keys (session_id, name, sealed)"                                     \
+	" SELECT c.session_id, c.name, c.sealed"                                                   \
+	" FROM moved_key c"                                                                        \
+	" WHERE c.sealed IS NOT NULL"                                                              \
+	" ON CONFLICT (session_id, name) DO UPDATE SET sealed = EXCLUDED.sealed)"
+
+#define EVENT_ROWS                                                                                 \
+	" UNION ALL"                                                                               \
+	" SELECT 2, t.tenant_id, t.contact_id, t.sequence, t.type::int4, t.webhook_id,"            \
+	" t.created_at, t.message_id, NULL"                                                        \
+	" FROM told t"
+
+#define HELD_ROWS(count, source)                                                                   \
+	" SELECT 0 AS kind, h.id AS session_id, 0 AS partition, (SELECT count(*)"                  \
+	" FROM " count " k"                                                                        \
+	" WHERE k.session_id = h.id) AS number, 0 AS attempts, 0 AS webhook_id,"                   \
+	" NULL::timestamptz AS created_at, NULL::text AS message_id, NULL::text AS phone"          \
+	" FROM held h"                                                                             \
+	" WHERE (h.id, h.epoch) IN (SELECT i.session_id, i.epoch FROM " source " i)"
+
 static const struct pg_stmt inbound_stmt = {
 	.name = "gateway_inbound",
-	.sql = "WITH inbound AS MATERIALIZED ("
-	       " SELECT u.*"
+	.sql = "WITH inbound AS ("
+	       " SELECT u.*, CASE WHEN u.from_me THEN 0 ELSE 1 END::int2 AS direction"
 	       " FROM unnest($1::text[], $2::text[], $3::text[], $4::int4[],"
 	       " $5::int8[], $6::int4[], $7::int4[], $8::int4[], $9::text[],"
-	       " $10::text[], $11::text[], $12::text[], $13::timestamptz[]) WITH"
+	       " $10::text[], $11::text[], $12::text[], $13::timestamptz[],"
+	       " $15::bool[], $16::bool[], $17::text[], $18::text[]) WITH"
 	       " ORDINALITY AS u(id, wa, phone, session_id, epoch, tenant_id,"
 	       " partition, type, body, filename, media_url, media_sha256, at,"
-	       " place)), " GATEWAY_SQL_HELD(
-		       "inbound") ", fresh AS MATERIALIZED ("
-				  " SELECT DISTINCT ON (i.session_id, i.wa) i.*,"
+	       " is_message, from_me, reply_to, detail, place)), " GATEWAY_SQL_HELD(
+		       "inbound") ", " KEYS("$19", "$20", "$21", "$22") ", fresh AS ("
+				  " SELECT DISTINCT ON (i.session_id, i.wa, i.direction) i.*,"
 				  " coalesce(nullif(i.tenant_id, 0), v.tenant_id, "
 				  "d.default_tenant_id) AS"
 				  " whose"
 				  " FROM inbound i"
-				  " JOIN held h ON h.id = i.session_id AND h.epoch = i.epoch"
+				  " JOIN held h ON (h.id, h.epoch) = (i.session_id, i.epoch)"
 				  " CROSS JOIN deployment d"
-				  " LEFT JOIN conversations v ON v.session_id = i.session_id"
-				  " AND v.phone = i.phone"
-				  " WHERE NOT EXISTS (SELECT FROM messages m WHERE m.wa_message_id "
-				  "= i.wa"
-				  " AND m.session_id = i.session_id AND m.direction = 1)"
-				  " ORDER BY i.session_id, i.wa, i.place"
-				  "), contact AS MATERIALIZED ("
-				  " SELECT n.whose, n.phone, contact_of_number(n.whose, n.phone) "
-				  "AS id"
-				  " FROM (SELECT DISTINCT f.whose,"
-				  " f.phone FROM fresh f WHERE f.whose IS NOT NULL ORDER BY "
-				  "f.whose,"
-				  " f.phone) n"
+				  " LEFT JOIN conversations v ON (v.session_id, v.phone) ="
+				  " (i.session_id, i.phone)"
+				  " WHERE i.is_message AND NOT EXISTS (SELECT FROM messages m"
+				  " WHERE m.wa_message_id = i.wa"
+				  " AND m.session_id = i.session_id AND m.direction = i.direction)"
+				  " ORDER BY i.session_id, i.wa, i.direction, i.place"
+				  "), contact AS ("
+				  " SELECT n.*, contact_of_number(n.whose, n.phone) AS id"
+				  " FROM (SELECT DISTINCT f.whose, f.phone FROM fresh f"
+				  " WHERE f.whose IS NOT NULL ORDER BY 1, 2) n"
 				  "), kept AS ("
 				  " INSERT INTO messages (id, tenant_id, contact_id, session_id,"
 				  " partition, direction, type, status, open, created_at, "
 				  "wa_message_id,"
-				  " phone, body, filename, media_url, media_sha256)"
-				  " SELECT f.id, f.whose, c.id, f.session_id, f.partition::int2, 1,"
-				  " f.type::int2, 10, false, now(), f.wa, f.phone, f.body, "
-				  "f.filename,"
-				  " f.media_url, f.media_sha256"
+				  " phone, body, filename, media_url, media_sha256, reply_to,"
+				  " detail, sent_at)"
+				  " SELECT f.id, f.whose, c.id, f.session_id, f.partition::int2,"
+				  " f.direction, f.type::int2,"
+				  " CASE WHEN f.from_me THEN 4 ELSE 10 END::int2, false, now(),"
+				  " f.wa, f.phone, f.body, f.filename,"
+				  " f.media_url, f.media_sha256, f.reply_to, f.detail::jsonb,"
+				  " CASE WHEN f.from_me THEN f.at END"
 				  " FROM fresh f"
-				  " JOIN contact c ON c.whose = f.whose AND c.phone = f.phone"
+				  " JOIN contact c ON (c.whose, c.phone) = (f.whose, f.phone)"
 				  " ORDER BY f.place"
 				  " ON CONFLICT (wa_message_id, session_id, direction) DO NOTHING"
 				  " RETURNING id, tenant_id, contact_id, session_id"
@@ -58,22 +96,70 @@ static const struct pg_stmt inbound_stmt = {
 				  " SELECT k.tenant_id, k.contact_id, k.id AS message_id,"
 				  " $14::int2 AS type, f.at, NULL::text AS data"
 				  " FROM kept k"
-				  " JOIN fresh f ON f.id = k.id), " GATEWAY_SQL_TOLD
-				  " SELECT 0 AS kind, h.id AS session_id, 0 AS partition, (SELECT "
-				  "count(*)"
-				  " FROM kept k"
-				  " WHERE k.session_id = h.id) AS number, 0 AS attempts, 0 AS "
-				  "webhook_id,"
-				  " NULL::timestamptz AS created_at, NULL::text AS message_id,"
-				  " NULL::text AS phone"
-				  " FROM held h"
-				  " WHERE EXISTS (SELECT"
-				  " FROM inbound i"
-				  " WHERE i.session_id = h.id AND i.epoch = h.epoch)"
-				  " UNION ALL"
-				  " SELECT 2, t.tenant_id, t.contact_id, t.sequence, t.type::int4,"
-				  " t.webhook_id, t.created_at, t.message_id, NULL"
-				  " FROM told t",
+				  " JOIN fresh f ON f.id = k.id"
+				  " WHERE NOT f.from_me), " GATEWAY_SQL_TOLD
+				  HELD_ROWS("kept", "inbound") EVENT_ROWS,
+};
+
+/* What is meant is of the same conversation; what is erased stays so. */
+static const struct pg_stmt changes_stmt = {
+	.name = "gateway_changes",
+	.sql = "WITH change AS MATERIALIZED ("
+	       " SELECT u.*"
+	       " FROM unnest($1::int4[], $2::int8[], $3::text[], $4::text[], $5::bool[],"
+	       " $6::int4[], $7::text[], $8::text[], $9::timestamptz[]) WITH ORDINALITY"
+	       " AS u(session_id, epoch, wa, phone, from_me, kind, target, body, at,"
+	       " place)), " GATEWAY_SQL_HELD("change") ", " KEYS("$10", "$11", "$12", "$13")
+	       ", fresh AS MATERIALIZED ("
+	       " SELECT DISTINCT ON (c.session_id, c.wa, c.from_me) c.*"
+	       " FROM change c"
+	       " JOIN held h ON h.id = c.session_id AND h.epoch = c.epoch"
+	       " WHERE NOT EXISTS (SELECT FROM message_changes x"
+	       " WHERE x.session_id = c.session_id AND x.wa_message_id = c.wa"
+	       " AND x.from_me = c.from_me)"
+	       " ORDER BY c.session_id, c.wa, c.from_me, c.place"
+	       "), meant AS MATERIALIZED ("
+	       " SELECT f.*, m.id AS message_id, m.contact_id, m.tenant_id,"
+	       " coalesce(m.erased, false) AS erased"
+	       " FROM fresh f"
+	       " LEFT JOIN LATERAL (SELECT t.id, t.contact_id, t.tenant_id, t.erased"
+	       " FROM messages t"
+	       " WHERE t.wa_message_id = f.target AND t.session_id = f.session_id"
+	       " AND (t.phone = f.phone OR t.erased)"
+	       " AND (f.kind = 2 OR t.direction = CASE WHEN f.from_me THEN 0 ELSE 1 END)"
+	       " LIMIT 1) m ON true"
+	       "), kept AS ("
+	       " INSERT INTO message_changes (session_id, wa_message_id, from_me, kind,"
+	       " target_wa_id, message_id, contact_id, at, body)"
+	       " SELECT x.session_id, x.wa, x.from_me, x.kind::int2, x.target,"
+	       " x.message_id, x.contact_id, x.at,"
+	       " CASE WHEN NOT x.erased THEN x.body END"
+	       " FROM meant x"
+	       " ON CONFLICT DO NOTHING"
+	       " RETURNING session_id, wa_message_id, from_me"
+	       "), touched AS ("
+	       " UPDATE messages m"
+	       " SET edited_body = coalesce(x.body, m.edited_body),"
+	       " edited_at = coalesce(x.edited_at, m.edited_at),"
+	       " deleted_at = coalesce(x.deleted_at, m.deleted_at)"
+	       " FROM (SELECT y.message_id,"
+	       " (array_agg(y.body ORDER BY y.place DESC) FILTER (WHERE y.kind = 3))[1]"
+	       " AS body,"
+	       " max(y.at) FILTER (WHERE y.kind = 3) AS edited_at,"
+	       " max(y.at) FILTER (WHERE y.kind = 4) AS deleted_at"
+	       " FROM meant y"
+	       " WHERE y.message_id IS NOT NULL AND NOT y.erased AND y.kind IN (3, 4)"
+	       " GROUP BY y.message_id) x"
+	       " WHERE m.id = x.message_id"
+	       "), happened AS ("
+	       " SELECT x.tenant_id, x.contact_id, x.message_id, x.kind::int2 AS type,"
+	       " x.at, CASE WHEN x.kind = 2"
+	       " THEN jsonb_build_object('emoji', coalesce(x.body, ''))::text END AS data"
+	       " FROM meant x"
+	       " JOIN kept k ON k.session_id = x.session_id AND k.wa_message_id = x.wa"
+	       " AND k.from_me = x.from_me"
+	       " WHERE x.message_id IS NOT NULL AND NOT x.erased AND NOT x.from_me"
+	       "), " GATEWAY_SQL_TOLD HELD_ROWS("kept", "change") EVENT_ROWS,
 };
 
 static const struct pg_stmt wanted_stmt = {
@@ -158,16 +244,44 @@ static const struct pg_stmt media_failed_stmt = {
 
 /* clang-format on */
 
+static void param_keys(
+	struct pg_params *params, struct pool *pool, const struct gateway_inbound *inbound, int n)
+{
+	int n_keys = 0;
+	for (int i = 0; i < n; i++)
+		n_keys += inbound[i].n_keys;
+	int64_t *sessions = pool_array(pool, (size_t)n_keys, sizeof(*sessions));
+	int64_t *epochs = pool_array(pool, (size_t)n_keys, sizeof(*epochs));
+	struct strview *names = pool_array(pool, (size_t)n_keys, sizeof(*names));
+	struct strview *sealed = pool_array(pool, (size_t)n_keys, sizeof(*sealed));
+	int at = 0;
+	for (int i = 0; i < n; i++) {
+		for (int k = 0; k < inbound[i].n_keys; k++, at++) {
+			sessions[at] = inbound[i].session_id;
+			epochs[at] = inbound[i].session_epoch;
+			names[at] = inbound[i].keys[k].name;
+			sealed[at] = inbound[i].keys[k].sealed;
+		}
+	}
+	pg_param_int4_array(params, sessions, n_keys);
+	pg_param_int8_array(params, epochs, n_keys);
+	pg_param_text_array(params, names, n_keys);
+	pg_param_bytes_array(params, sealed, n_keys);
+}
+
 void gateway_store_inbound(struct pg_conn *conn, const struct gateway_inbound *inbound, int n,
 	pg_done_fn fn, void *ctx)
 {
 	struct pool *pool = pool_new();
-	struct strview *texts[7];
+	struct strview *texts[9];
 	int64_t *numbers[6];
+	bool *flags[2];
 	for (size_t i = 0; i < array_len(texts); i++)
 		texts[i] = pool_array(pool, (size_t)n, sizeof(struct strview));
 	for (size_t i = 0; i < array_len(numbers); i++)
 		numbers[i] = pool_array(pool, (size_t)n, sizeof(int64_t));
+	for (size_t i = 0; i < array_len(flags); i++)
+		flags[i] = pool_array(pool, (size_t)n, sizeof(bool));
 	for (int i = 0; i < n; i++) {
 		texts[0][i] = inbound[i].message_id;
 		texts[1][i] = inbound[i].wa_message_id;
@@ -176,12 +290,16 @@ void gateway_store_inbound(struct pg_conn *conn, const struct gateway_inbound *i
 		texts[4][i] = inbound[i].filename;
 		texts[5][i] = inbound[i].media_url;
 		texts[6][i] = inbound[i].media_sha256;
+		texts[7][i] = inbound[i].reply_to;
+		texts[8][i] = inbound[i].detail;
 		numbers[0][i] = inbound[i].session_id;
 		numbers[1][i] = inbound[i].session_epoch;
 		numbers[2][i] = inbound[i].tenant_id;
 		numbers[3][i] = inbound[i].partition;
 		numbers[4][i] = inbound[i].type;
 		numbers[5][i] = inbound[i].at_ms;
+		flags[0][i] = inbound[i].kind == ENGINE_INBOUND_MESSAGE;
+		flags[1][i] = inbound[i].is_from_me;
 	}
 	struct pg_params *params = pg_params_new(pool);
 	for (int i = 0; i < 3; i++)
@@ -194,7 +312,65 @@ void gateway_store_inbound(struct pg_conn *conn, const struct gateway_inbound *i
 		pg_param_text_array(params, texts[i], n);
 	pg_param_time_array(params, numbers[5], n);
 	pg_param_int2(params, EVENT_MESSAGE_RECEIVED);
+	pg_param_bool_array(params, flags[0], n);
+	pg_param_bool_array(params, flags[1], n);
+	pg_param_text_array(params, texts[7], n);
+	pg_param_text_array(params, texts[8], n);
+	param_keys(params, pool, inbound, n);
 	pg_conn_query(conn, &inbound_stmt, params, GATEWAY_QUERY_TIMEOUT_MS, fn, ctx);
+	pool_free(&pool);
+}
+
+static enum event_type event_of(enum engine_inbound_kind kind)
+{
+	switch (kind) {
+	case ENGINE_INBOUND_REACTION:
+		return EVENT_MESSAGE_REACTION;
+	case ENGINE_INBOUND_EDIT:
+		return EVENT_MESSAGE_EDITED;
+	case ENGINE_INBOUND_DELETE:
+		return EVENT_MESSAGE_DELETED;
+	case ENGINE_INBOUND_MESSAGE:
+	case ENGINE_INBOUND_NOTHING:
+		break;
+	}
+	WRONG("it changes no message");
+}
+
+void gateway_store_changes(struct pg_conn *conn, const struct gateway_inbound *changes, int n,
+	pg_done_fn fn, void *ctx)
+{
+	struct pool *pool = pool_new();
+	struct strview *texts[4];
+	int64_t *numbers[4];
+	bool *from_me = pool_array(pool, (size_t)n, sizeof(bool));
+	for (size_t i = 0; i < array_len(texts); i++)
+		texts[i] = pool_array(pool, (size_t)n, sizeof(struct strview));
+	for (size_t i = 0; i < array_len(numbers); i++)
+		numbers[i] = pool_array(pool, (size_t)n, sizeof(int64_t));
+	for (int i = 0; i < n; i++) {
+		numbers[0][i] = changes[i].session_id;
+		numbers[1][i] = changes[i].session_epoch;
+		texts[0][i] = changes[i].wa_message_id;
+		texts[1][i] = changes[i].phone;
+		from_me[i] = changes[i].is_from_me;
+		numbers[2][i] = event_of(changes[i].kind);
+		texts[2][i] = changes[i].target_wa_id;
+		texts[3][i] = changes[i].body;
+		numbers[3][i] = changes[i].at_ms;
+	}
+	struct pg_params *params = pg_params_new(pool);
+	pg_param_int4_array(params, numbers[0], n);
+	pg_param_int8_array(params, numbers[1], n);
+	pg_param_text_array(params, texts[0], n);
+	pg_param_text_array(params, texts[1], n);
+	pg_param_bool_array(params, from_me, n);
+	pg_param_int4_array(params, numbers[2], n);
+	pg_param_text_array(params, texts[2], n);
+	pg_param_text_array(params, texts[3], n);
+	pg_param_time_array(params, numbers[3], n);
+	param_keys(params, pool, changes, n);
+	pg_conn_query(conn, &changes_stmt, params, GATEWAY_QUERY_TIMEOUT_MS, fn, ctx);
 	pool_free(&pool);
 }
 

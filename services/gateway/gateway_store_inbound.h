@@ -4,8 +4,11 @@
 
 #include "common/io/pg_conn.h"
 #include "common/model/message.h"
+#include "services/gateway/engine.h"
 
 struct gateway_inbound {
+	enum engine_inbound_kind kind;
+	bool is_from_me;           /* typed on the session's own phone */
 	struct strview message_id; /* ours, new */
 	struct strview wa_message_id;
 	struct strview phone;
@@ -18,15 +21,28 @@ struct gateway_inbound {
 	struct strview filename;
 	struct strview media_url;    /* kept with the row */
 	struct strview media_sha256; /* SV_NULL: no media, or it could not be had */
+	struct strview target_wa_id; /* of a change: which message is meant */
+	struct strview reply_to;
+	struct strview detail; /* JSON */
 	int64_t at_ms;
+	const struct engine_key *keys; /* committed with it */
+	int n_keys;
 };
 
 /*
- * Keep each message once, with its contact (made when the number is unknown) and its event. Rows:
- * HELD and EVENT as in gateway_store_progress.h; a session without a HELD row has lost its lease
- * and nothing of it was kept. HELD's number: messages that were new.
+ * Keep each message once, with its contact (made when the number is unknown), its event and the keys
+ * that it moved; of NOTHING only the keys. What was typed on the own phone is an outgoing message
+ * that has been sent. Rows: HELD and EVENT as in gateway_store_progress.h; a session without a HELD
+ * row has lost its lease and nothing of it was kept. HELD's number: messages that were new.
  */
 void gateway_store_inbound(struct pg_conn *conn, const struct gateway_inbound *inbound, int n,
+	pg_done_fn fn, void *ctx);
+
+/*
+ * The same of reactions, edits and deletions. A change is kept once, and told of when the message
+ * that it means is known; who did not write a message can neither edit nor delete it.
+ */
+void gateway_store_changes(struct pg_conn *conn, const struct gateway_inbound *changes, int n,
 	pg_done_fn fn, void *ctx);
 
 /* Up to limit outgoing messages of these sessions whose media is wanted, without those in known:

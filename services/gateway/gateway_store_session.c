@@ -67,6 +67,10 @@ static const struct pg_stmt state_stmt = {
 	       " FROM old o"
 	       " WHERE s.id = o.id AND (s.state, s.reason, s.phone_number) IS DISTINCT"
 	       " FROM ($3::text, $4::text, coalesce($5::text, s.phone_number))"
+	       "), shown AS ("
+	       " DELETE FROM session_pairing p"
+	       " USING held h"
+	       " WHERE p.session_id = h.id AND $3::text = 'connected'"
 	       "), change AS ("
 	       " SELECT o.id, o.tenant_id,"
 	       " CASE WHEN $3::text = 'connected' THEN $6::int2"
@@ -98,6 +102,47 @@ static const struct pg_stmt state_stmt = {
 	       " SELECT 2 AS kind, t.tenant_id, t.contact_id, t.sequence,"
 	       " t.type::int4, t.webhook_id, t.created_at, t.message_id"
 	       " FROM told t",
+};
+
+static const struct pg_stmt pairing_wanted_stmt = {
+	.name = "gateway_pairing_wanted",
+	.sql = "WITH asked AS MATERIALIZED ("
+	       " SELECT p.session_id, p.wanted"
+	       " FROM session_pairing p"
+	       " WHERE p.session_id = ANY($1::int4[]) AND p.wanted IS NOT NULL"
+	       " FOR NO KEY UPDATE)"
+	       " UPDATE session_pairing p"
+	       " SET wanted = NULL"
+	       " FROM asked a"
+	       " WHERE p.session_id = a.session_id"
+	       " RETURNING p.session_id, a.wanted",
+};
+
+#define CODE_HELD                                                                                  \
+	"WITH held AS MATERIALIZED ("                                                              \
+	" SELECT l.id"                                                                             \
+	" FROM leases l"                                                                           \
+	" WHERE l.kind = 'session' AND l.id = $1::int4 AND l.epoch = $2::int8"                     \
+	" AND l.expires_at > clock_timestamp()"                                                    \
+	" FOR KEY SHARE)"
+
+static const struct pg_stmt qr_stmt = {
+	.name = "gateway_pairing_qr",
+	.sql = CODE_HELD " INSERT INTO session_pairing AS p (session_id, qr, qr_until)"
+	       " SELECT h.id, $3::text, $4::timestamptz"
+	       " FROM held h"
+	       " ON CONFLICT (session_id) DO UPDATE"
+	       " SET qr = EXCLUDED.qr, qr_until = EXCLUDED.qr_until",
+};
+
+static const struct pg_stmt code_stmt = {
+	.name = "gateway_pairing_code",
+	.sql = CODE_HELD " INSERT INTO session_pairing AS p (session_id, code, code_until, code_phone)"
+	       " SELECT h.id, $3::text, $4::timestamptz, $5::text"
+	       " FROM held h"
+	       " ON CONFLICT (session_id) DO UPDATE"
+	       " SET code = EXCLUDED.code, code_until = EXCLUDED.code_until,"
+	       " code_phone = EXCLUDED.code_phone",
 };
 
 /* clang-format on */
@@ -164,5 +209,32 @@ void gateway_store_session_state(struct pg_conn *conn, int32_t session_id, int64
 	pg_param_int2(params, EVENT_SESSION_CONNECTED);
 	pg_param_int2(params, EVENT_SESSION_DISCONNECTED);
 	pg_conn_query(conn, &state_stmt, params, GATEWAY_QUERY_TIMEOUT_MS, fn, ctx);
+	pool_free(&pool);
+}
+
+void gateway_store_pairing_wanted(
+	struct pg_conn *conn, const int64_t *session_ids, int n, pg_done_fn fn, void *ctx)
+{
+	struct pool *pool = pool_new();
+	struct pg_params *params = pg_params_new(pool);
+	pg_param_int4_array(params, session_ids, n);
+	pg_conn_query(conn, &pairing_wanted_stmt, params, GATEWAY_QUERY_TIMEOUT_MS, fn, ctx);
+	pool_free(&pool);
+}
+
+void gateway_store_pairing_code(struct pg_conn *conn, int32_t session_id, int64_t epoch,
+	const struct engine_code *code, pg_done_fn fn, void *ctx)
+{
+	struct pool *pool = pool_new();
+	struct pg_params *params = pg_params_new(pool);
+	bool is_scan = code->kind == ENGINE_CODE_SCAN;
+	pg_param_int4(params, session_id);
+	pg_param_int8(params, epoch);
+	pg_param_text(params, code->text);
+	pg_param_time(params, code->until_ms);
+	if (!is_scan)
+		pg_param_text(params, code->phone);
+	pg_conn_query(conn, is_scan ? &qr_stmt : &code_stmt, params, GATEWAY_QUERY_TIMEOUT_MS, fn,
+		ctx);
 	pool_free(&pool);
 }

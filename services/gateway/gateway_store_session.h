@@ -3,7 +3,7 @@
 #define WA_GATEWAY_GATEWAY_STORE_SESSION_H
 
 #include "common/io/pg_conn.h"
-#include "services/gateway/session_state.h"
+#include "services/gateway/engine.h"
 
 struct gateway_session_row {
 	struct strview engine;
@@ -46,5 +46,13 @@ void gateway_store_settled(
 void gateway_store_session_state(struct pg_conn *conn, int32_t session_id, int64_t epoch,
 	enum session_state state, struct strview reason, struct strview phone_number, pg_done_fn fn,
 	void *ctx);
+
+/* Take what was asked of these sessions: rows (session id, phone: digits, or empty for a code to
+ * scan). */
+void gateway_store_pairing_wanted(
+	struct pg_conn *conn, const int64_t *session_ids, int n, pg_done_fn fn, void *ctx);
+/* Show a code, if the lease still fits. */
+void gateway_store_pairing_code(struct pg_conn *conn, int32_t session_id, int64_t epoch,
+	const struct engine_code *code, pg_done_fn fn, void *ctx);
 
 #endif

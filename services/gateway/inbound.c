@@ -6,6 +6,7 @@
 
 #include "common/base/check.h"
 #include "common/base/clock.h"
+#include "common/base/json.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/model/id.h"
@@ -24,6 +25,7 @@
 #define WAITING_MAX        2000
 #define MAX_BODY_BYTES     65536
 #define MAX_FILENAME_BYTES 255
+#define MAX_WA_ID_BYTES    127
 #define MEDIA_TRIES        2
 #define MAX_FETCHING       4 /* each may hold WA_MEDIA_MAX_BYTES */
 
@@ -121,12 +123,39 @@ static struct strview clean(struct pool *pool, struct strview text, size_t max_b
 	return copy;
 }
 
+/* JSON as Postgres takes it, or nothing: an engine passes on what others sent it. */
+static struct strview detail_checked(struct pool *pool, struct strview detail)
+{
+	struct err err;
+	if (sv_is_null(detail) || detail.len > MAX_BODY_BYTES)
+		return SV_NULL;
+	struct json *value = json_parse(detail, &err);
+	if (value == NULL)
+		return SV_NULL;
+	struct strbuf text = STRBUF_INIT;
+	json_format(value, &text);
+	json_free(&value);
+	struct strview copy = pool_sv(pool, strbuf_view(&text));
+	strbuf_deinit(&text);
+	return copy;
+}
+
+static struct engine_key *copy_keys(struct pool *pool, const struct engine_inbound *message)
+{
+	struct engine_key *keys = pool_array(pool, (size_t)message->n_keys, sizeof(*keys));
+	for (int i = 0; i < message->n_keys; i++) {
+		keys[i].name = pool_sv(pool, message->keys[i].name);
+		keys[i].sealed = pool_sv(pool, message->keys[i].sealed);
+	}
+	return keys;
+}
+
 int inbound_push(struct inbound *inbound, int32_t session_id, int64_t session_epoch,
 	const struct engine_inbound *message)
 {
 	if (inbound->n_items >= WAITING_MAX)
 		return -1;
-	if (!phone_is(message->phone)) {
+	if (message->kind != ENGINE_INBOUND_NOTHING && !phone_is(message->phone)) {
 		log_warn("inbound_without_phone", log_int("session", session_id));
 		return 0;
 	}
@@ -136,6 +165,8 @@ int inbound_push(struct inbound *inbound, int32_t session_id, int64_t session_ep
 	item->token = message->token;
 	id_new("msg", clock_wall_ms(), item->message_id);
 	item->row = (struct gateway_inbound){
+		.kind = message->kind,
+		.is_from_me = message->is_from_me,
 		.message_id = sv_from(item->message_id),
 		.wa_message_id = pool_sv(item->pool, message->wa_message_id),
 		.phone = pool_sv(item->pool, message->phone),
@@ -147,8 +178,13 @@ int inbound_push(struct inbound *inbound, int32_t session_id, int64_t session_ep
 		.body = clean(item->pool, message->body, MAX_BODY_BYTES),
 		.filename = clean(item->pool, message->filename, MAX_FILENAME_BYTES),
 		.media_url = clean(item->pool, message->media_url, URL_MAX_BYTES),
-		.media_sha256 = SV_NULL,
+		.media_sha256 = pool_sv(item->pool, message->media_sha256),
+		.target_wa_id = clean(item->pool, message->target_wa_id, MAX_WA_ID_BYTES),
+		.reply_to = clean(item->pool, message->reply_to, MAX_WA_ID_BYTES),
+		.detail = detail_checked(item->pool, message->detail),
 		.at_ms = message->at_ms,
+		.keys = copy_keys(item->pool, message),
+		.n_keys = message->n_keys,
 	};
 	item->state = item->row.media_url.len > 0 ? ITEM_WANTS_MEDIA : ITEM_READY;
 	TAILQ_INSERT_TAIL(&inbound->items, item, link);
@@ -169,6 +205,19 @@ void inbound_drop_session(struct inbound *inbound, int32_t session_id)
 		else
 			item_free(item);
 	}
+}
+
+bool inbound_is_writing(const struct inbound *inbound, int32_t session_id)
+{
+	int begin;
+	int count;
+	if (!inbound->is_busy || !ranges_peek(&inbound->ranges, &begin, &count))
+		return false;
+	for (int i = begin; i < begin + count; i++) {
+		if (inbound->batch[i]->row.session_id == session_id)
+			return true;
+	}
+	return false;
 }
 
 /* --- media --- */
@@ -244,6 +293,20 @@ static bool is_behind(const struct item *item)
 	return false;
 }
 
+static bool is_change(const struct item *item)
+{
+	return item->row.kind == ENGINE_INBOUND_REACTION || item->row.kind == ENGINE_INBOUND_EDIT ||
+	       item->row.kind == ENGINE_INBOUND_DELETE;
+}
+
+/* Messages and changes have a statement each: a change must find the message before it. */
+static bool fits_batch(const struct inbound *inbound, const struct item *item)
+{
+	if (inbound->n_batch == 0)
+		return true;
+	return inbound->n_batch < BATCH_MAX && is_change(item) == is_change(inbound->batch[0]);
+}
+
 static void cut(struct inbound *inbound)
 {
 	struct item *item;
@@ -255,7 +318,7 @@ static void cut(struct inbound *inbound)
 		if (item->state == ITEM_WANTS_MEDIA && n_fetching < MAX_FETCHING)
 			fetch_media(item);
 		n_fetching += item->state == ITEM_FETCHING || item->state == ITEM_STORING;
-		if (item->state == ITEM_READY && inbound->n_batch < BATCH_MAX &&
+		if (item->state == ITEM_READY && fits_batch(inbound, item) &&
 			!(some_wait && is_behind(item))) {
 			item->state = ITEM_IN_BATCH;
 			inbound->batch[inbound->n_batch++] = item;
@@ -318,13 +381,29 @@ static void on_written(void *ctx, const struct pg_result *result)
 	loop_timer_arm(inbound->retry, GATEWAY_RETRY_MS);
 }
 
+/* What was dropped since the batch was cut is void: it must not be committed any more. */
+static int collect_rows(
+	const struct inbound *inbound, int begin, int count, struct gateway_inbound *ret_rows)
+{
+	int n = 0;
+	for (int i = begin; i < begin + count; i++) {
+		if (!inbound->batch[i]->is_dropped)
+			ret_rows[n++] = inbound->batch[i]->row;
+	}
+	return n;
+}
+
 static void write_part(struct inbound *inbound, int begin, int count)
 {
 	struct gateway_inbound *rows = mem_array((size_t)count, sizeof(*rows));
-	for (int i = 0; i < count; i++)
-		rows[i] = inbound->batch[begin + i]->row;
+	int n = collect_rows(inbound, begin, count, rows);
 	inbound->is_busy = true;
-	gateway_store_inbound(inbound->gateway->session_conn, rows, count, on_written, inbound);
+	if (is_change(inbound->batch[begin]))
+		gateway_store_changes(
+			inbound->gateway->session_conn, rows, n, on_written, inbound);
+	else
+		gateway_store_inbound(
+			inbound->gateway->session_conn, rows, n, on_written, inbound);
 	mem_free(rows);
 }
 

@@ -7,6 +7,7 @@
 #ifndef WA_GATEWAY_INBOUND_H
 #define WA_GATEWAY_INBOUND_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "services/gateway/engine.h"
@@ -22,5 +23,7 @@ int inbound_push(struct inbound *inbound, int32_t session_id, int64_t session_ep
 void inbound_drop_session(
 	struct inbound *inbound, int32_t session_id); /* they will be offered again */
 int inbound_waiting(const struct inbound *inbound);
+/* A statement with something of the session is on its way: what it commits is not known yet. */
+bool inbound_is_writing(const struct inbound *inbound, int32_t session_id);
 
 #endif

@@ -205,7 +205,9 @@ static void on_reopen(void *ctx)
 	struct session *session = ctx;
 	if (session->phase != SESSION_PHASE_OPEN || session->engine == NULL)
 		return;
-	if (progress_waiting(session->gateway->progress) > GATEWAY_MAX_FACTS) {
+	if (progress_waiting(session->gateway->progress) > GATEWAY_MAX_FACTS ||
+		inbound_is_writing(session->gateway->inbound, session->id)) {
+		inbound_drop_session(session->gateway->inbound, session->id);
 		loop_timer_arm(session->reopen_timer, REOPEN_MS);
 		return;
 	}

@@ -12,6 +12,7 @@
 #include "services/gateway/in_flight.h"
 #include "services/gateway/inbound.h"
 #include "services/gateway/moves.h"
+#include "services/gateway/pairing.h"
 #include "services/gateway/progress.h"
 #include "services/gateway/publish.h"
 #include "services/gateway/session.h"
@@ -167,10 +168,9 @@ static void on_acked(void *ctx, struct strview wa_message_id, int64_t at_ms)
 		at_ms, PROGRESS_NO_TOKEN);
 }
 
-static void on_failed(void *ctx, struct strview wa_message_id, enum verdict verdict,
-	const char *code, const char *text)
+static void attempt_failed(
+	struct session *session, struct strview wa_message_id, struct attempt_end end)
 {
-	struct session *session = ctx;
 	struct gateway *gateway = session->gateway;
 	struct attempt *attempt = in_flight_find(gateway->in_flight, session->id, wa_message_id);
 	if (attempt == NULL) {
@@ -179,9 +179,26 @@ static void on_failed(void *ctx, struct strview wa_message_id, enum verdict verd
 	}
 	log_info("attempt_failed", log_int("session", session->id),
 		log_sv("message", attempt->message_id), log_int("attempt", attempt->attempts),
-		log_text("verdict", verdict_name(verdict)), log_text("code", code));
-	end_badly(session, attempt,
+		log_text("verdict", verdict_name(end.verdict)), log_text("code", end.code),
+		log_int("held_ms", end.held_ms));
+	end_badly(session, attempt, end);
+}
+
+static void on_failed(void *ctx, struct strview wa_message_id, enum verdict verdict,
+	const char *code, const char *text)
+{
+	attempt_failed(ctx, wa_message_id,
 		(struct attempt_end){.verdict = verdict, .code = code, .text = text});
+}
+
+static void on_held(void *ctx, struct strview wa_message_id, const char *code, const char *text,
+	int64_t for_ms)
+{
+	attempt_failed(ctx, wa_message_id,
+		(struct attempt_end){.verdict = VERDICT_RETRY,
+			.code = code,
+			.text = text,
+			.held_ms = for_ms});
 }
 
 static void on_receipt(void *ctx, const struct engine_receipt *receipt)
@@ -213,10 +230,26 @@ static void on_inbound(void *ctx, const struct engine_inbound *inbound)
 		must_reopen(session);
 }
 
+static void on_code(void *ctx, const struct engine_code *code)
+{
+	struct session *session = ctx;
+	pairing_keep(session->gateway->pairing, session->id, session->epoch, code);
+}
+
+static void on_broken(void *ctx, const char *reason)
+{
+	struct session *session = ctx;
+	session_report_state(session, SESSION_RECONNECTING, reason, NULL);
+	must_reopen(session);
+}
+
 const struct engine_events session_report_events = {
 	.on_state = on_state,
 	.on_acked = on_acked,
 	.on_failed = on_failed,
+	.on_held = on_held,
 	.on_receipt = on_receipt,
 	.on_inbound = on_inbound,
+	.on_code = on_code,
+	.on_broken = on_broken,
 };

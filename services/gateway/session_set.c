@@ -9,7 +9,7 @@
 
 #define SURPLUS_PATIENCE_MS 2000
 
-static const struct engine_kind *const kinds[] = {&engine_sandbox};
+static const struct engine_kind *const kinds[] = {&engine_sandbox, &engine_baileys};
 #define N_KINDS ((int)array_len(kinds))
 
 #define N_STATES (SESSION_FAILED + 1)
@@ -222,6 +222,20 @@ int session_set_open_ids(const struct session_set *set, int64_t *ret_ids, int ma
 	TAILQ_FOREACH(session, &set->sessions, link)
 	{
 		if (session->phase == SESSION_PHASE_OPEN && n < max)
+			ret_ids[n++] = session->id;
+	}
+	return n;
+}
+
+int session_set_pairable_ids(const struct session_set *set, int64_t *ret_ids, int max)
+{
+	int n = 0;
+	const struct session *session;
+	TAILQ_FOREACH(session, &set->sessions, link)
+	{
+		if (session->phase == SESSION_PHASE_OPEN && session->engine != NULL &&
+			session->kind->pair != NULL && session->state != SESSION_CONNECTED &&
+			n < max)
 			ret_ids[n++] = session->id;
 	}
 	return n;

@@ -26,6 +26,8 @@ void session_set_acknowledge(
 	struct session_set *set, int32_t session_id, int64_t epoch, int64_t token);
 int session_set_count(const struct session_set *set);
 int session_set_open_ids(const struct session_set *set, int64_t *ret_ids, int max); /* how many */
+/* Of those, the ones that a person can pair now. */
+int session_set_pairable_ids(const struct session_set *set, int64_t *ret_ids, int max);
 /* Take no new work, let what is in flight end, close every engine; gained sessions are not taken up
  * any more. */
 void session_set_wind_down(struct session_set *set, int64_t patience_ms);
