@@ -168,7 +168,7 @@ suites_test() {
     case $1 in
       --sanitize) sanitize=yes ;;
       layers | unit | fuzz | integration | faults | compose)
-        if [ "${#names[@]}" -eq 0 ]; then names+=("$1"); else arguments+=("$1"); fi
+        if [ "${#arguments[@]}" -eq 0 ]; then names+=("$1"); else arguments+=("$1"); fi
         ;;
       *)
         [ "${#names[@]}" -gt 0 ] || die_usage "$1 is no test suite"
