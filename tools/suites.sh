@@ -1,6 +1,6 @@
 # Sourced by ./run: the test suites and the benchmarks. Each adds what it saw to PASSED and FAILED.
 
-SUITES=(layers unit fuzz integration faults)
+SUITES=(layers unit fuzz whatsapp integration faults)
 PASSED=0
 FAILED=0
 TEST_DIR=''
@@ -167,8 +167,8 @@ suites_test() {
   while [ $# -gt 0 ]; do
     case $1 in
       --sanitize) sanitize=yes ;;
-      layers | unit | fuzz | integration | faults | compose)
-        if [ "${#names[@]}" -eq 0 ]; then names+=("$1"); else arguments+=("$1"); fi
+      layers | unit | fuzz | whatsapp | integration | faults | compose)
+        if [ "${#arguments[@]}" -eq 0 ]; then names+=("$1"); else arguments+=("$1"); fi
         ;;
       *)
         [ "${#names[@]}" -gt 0 ] || die_usage "$1 is no test suite"

@@ -19,7 +19,7 @@ void hex_encode(const void *data, size_t len, struct strbuf *out)
 	out->len += len * 2;
 }
 
-static int hex_value(char c)
+int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -35,12 +35,12 @@ int hex_decode(struct strview text, uint8_t *ret_bytes, size_t want_len)
 	if (text.len % 2 != 0 || text.len / 2 != want_len)
 		return -1;
 	for (size_t i = 0; i < text.len; i++) {
-		if (hex_value(text.ptr[i]) < 0)
+		if (hex_digit(text.ptr[i]) < 0)
 			return -1;
 	}
 	for (size_t i = 0; i < want_len; i++)
 		ret_bytes[i] =
-			(uint8_t)(hex_value(text.ptr[2 * i]) << 4 | hex_value(text.ptr[2 * i + 1]));
+			(uint8_t)(hex_digit(text.ptr[2 * i]) << 4 | hex_digit(text.ptr[2 * i + 1]));
 	return 0;
 }
 

@@ -5,6 +5,8 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "common/base/digest.h"
+
 struct range {
 	uint8_t bytes[16];
 	int length;
@@ -121,17 +123,6 @@ int ip_address_parse_v6(struct strview text, struct ip_address *ret_address)
 	return parse_strict(AF_INET6, text, ret_address);
 }
 
-static int digit_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return 16;
-}
-
 /* One number of a loose IPv4 literal; "0x" alone is 0, as browsers have it. */
 static int parse_loose_number(struct strview text, uint32_t *ret_number)
 {
@@ -146,8 +137,8 @@ static int parse_loose_number(struct strview text, uint32_t *ret_number)
 		text.len -= hex ? 2 : 1;
 	}
 	for (size_t i = 0; i < text.len; i++) {
-		int digit = digit_value(text.ptr[i]);
-		if (digit >= base)
+		int digit = hex_digit(text.ptr[i]);
+		if (digit < 0 || digit >= base)
 			return -1;
 		number = number * (unsigned)base + (unsigned)digit;
 		if (number > UINT32_MAX)

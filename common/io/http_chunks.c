@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/check.h"
+#include "common/base/digest.h"
 
 /* Extensions and trailers are of no use to us; nobody may have us read them for long. */
 #define MAX_EXTRA_BYTES 8192
@@ -19,17 +20,6 @@ static int refuse(struct http_refusal *ret_refusal, int status, const char *deta
 static int malformed(struct http_refusal *ret_refusal)
 {
 	return refuse(ret_refusal, 400, "The chunked body is malformed.");
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 void http_chunks_init(struct http_chunks *chunks)

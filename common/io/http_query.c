@@ -2,18 +2,8 @@
  * in http_server.h. */
 #include <string.h>
 
+#include "common/base/digest.h"
 #include "common/io/http_server.h"
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
 
 static int decode(
 	struct strview text, bool plus_is_space, struct pool *pool, struct strview *ret_value)

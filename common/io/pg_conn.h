@@ -21,6 +21,10 @@ struct pg_conn_options {
 	const char *app_name;       /* shown in pg_stat_activity */
 	int max_in_flight;          /* queries not yet answered; more are PG_UNAVAILABLE. 0 = 256 */
 	int64_t connect_timeout_ms; /* 0 = 5000 */
+	/* Each statement is planned once, to reach tables through their indexes, whatever their
+	   size at that time (docs/architecture.md, "Plans"). For connections whose statements all
+	   find their rows by keys. */
+	bool plan_once;
 };
 
 /* on_change(ctx, up) tells each change of state, with the reason on the way down (also when the

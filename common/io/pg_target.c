@@ -58,6 +58,22 @@ static void set_default(struct pg_target *target, const char *key, const char *v
 		set_param(target, key, value);
 }
 
+/*
+ * A plan that is kept must fit full tables, though it may be made while they are empty: without
+ * scans and without the joins that read a table whole, what is left is probing an index for each
+ * row. (Postgres's "off" is a price, not a ban: what has no index still works.)
+ */
+static void plan_once(struct pg_target *target)
+{
+	const char *given = get_param(target, "options");
+
+	set_param(target, "options",
+		pool_printf(target->pool,
+			"%s -c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
+			" -c enable_hashjoin=off -c enable_mergejoin=off",
+			given != NULL ? given : ""));
+}
+
 /* False when libpq does not understand the URL. */
 static bool parse_url(struct pg_target *target, const struct pg_conn_options *options)
 {
@@ -73,6 +89,8 @@ static bool parse_url(struct pg_target *target, const struct pg_conn_options *op
 	if (options->app_name != NULL)
 		set_default(
 			target, "application_name", pool_strdup(target->pool, options->app_name));
+	if (options->plan_once)
+		plan_once(target);
 	set_default(target, "client_encoding", "UTF8");
 	set_default(
 		target, "gssencmode", "disable"); /* it would ask for Kerberos tickets, blocking */

@@ -144,6 +144,16 @@ bool api_call_pg_ok(struct api_call *call, const struct pg_result *result)
 	return false;
 }
 
+bool api_call_pg_found(struct api_call *call, const struct pg_result *result, const char *what)
+{
+	if (!api_call_pg_ok(call, result))
+		return false;
+	if (pg_rows(result) > 0)
+		return true;
+	api_reply_not_found(call, what);
+	return false;
+}
+
 bool api_call_path_id(struct api_call *call, int param, const char *what, int32_t *ret_id)
 {
 	if (path_id(call->params[param], ret_id))

@@ -63,6 +63,10 @@ void api_call_authenticated(struct api_call *call);
 
 /* Did the query succeed? When not, the call has been answered (503 or 500) and is gone. */
 bool api_call_pg_ok(struct api_call *call, const struct pg_result *result) MUST_CHECK;
+/* And did it find anything? When not, the call has been answered (404) and is gone. `what` as in
+ * api_reply_not_found(). */
+bool api_call_pg_found(
+	struct api_call *call, const struct pg_result *result, const char *what) MUST_CHECK;
 /* The path parameter as an id below 2^31. False: it has been answered with 404 and is gone. `what`
  * as in api_reply_not_found(). */
 bool api_call_path_id(

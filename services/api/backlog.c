@@ -8,7 +8,8 @@
 #define SLOTS         4096 /* a tenant has one of two; with both taken it takes the staler one */
 #define NEAR_EVERY_MS 1000
 #define FAR_EVERY_MS  5000
-#define FAR_PART      4 /* below a quarter of the cap is far from it */
+#define FAR_PART      4   /* below a quarter of the cap is far from it */
+#define FAR_DUTY      500 /* far from it, counting may take one part in so many of the time */
 
 struct slot {
 	struct backlog *backlog;
@@ -19,6 +20,7 @@ struct slot {
 	int64_t accepted;        /* since this count was asked for */
 	int64_t cap;             /* that the last count was bounded by */
 	int64_t counted_ms;      /* monotonic, when asked for; 0: never */
+	int64_t took_ms;         /* the last count: as long as there are rows to count */
 };
 
 struct backlog {
@@ -72,6 +74,7 @@ static void on_count(void *ctx, const struct pg_result *result)
 		slot->accepted_before = 0;
 	}
 	slot->counting = false;
+	slot->took_ms = clock_mono_ms() - slot->counted_ms;
 }
 
 static void slot_count(struct slot *slot, int64_t cap, int64_t now_ms)
@@ -84,6 +87,13 @@ static void slot_count(struct slot *slot, int64_t cap, int64_t now_ms)
 	store_open_count(slot->backlog->store, slot->tenant_id, cap + 1, on_count, slot);
 }
 
+static int64_t slot_every_ms(const struct slot *slot, int64_t cap)
+{
+	if (slot_open(slot) >= cap / FAR_PART)
+		return NEAR_EVERY_MS;
+	return slot->took_ms * FAR_DUTY > FAR_EVERY_MS ? slot->took_ms * FAR_DUTY : FAR_EVERY_MS;
+}
+
 bool backlog_admits(struct backlog *backlog, int32_t tenant_id, int64_t cap)
 {
 	struct slot *slot = slot_get(backlog, tenant_id);
@@ -93,7 +103,7 @@ bool backlog_admits(struct backlog *backlog, int32_t tenant_id, int64_t cap)
 		return true;
 	if (cap < 0)
 		cap = backlog->default_cap;
-	int64_t every_ms = slot_open(slot) < cap / FAR_PART ? FAR_EVERY_MS : NEAR_EVERY_MS;
+	int64_t every_ms = slot_every_ms(slot, cap);
 	bool is_due = slot->counted_ms == 0 || now_ms - slot->counted_ms >= every_ms ||
 		      slot->cap < cap; /* the count was bounded by a smaller cap */
 	if (is_due && !slot->counting)

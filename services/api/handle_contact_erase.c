@@ -48,12 +48,8 @@ static void on_found(void *ctx, const struct pg_result *result)
 {
 	struct api_call *call = ctx;
 
-	if (!api_call_pg_ok(call, result))
+	if (!api_call_pg_found(call, result, "Contact"))
 		return;
-	if (pg_rows(result) == 0) {
-		api_reply_not_found(call, "Contact");
-		return;
-	}
 	struct store_erasure erasure = store_erasure_at(result);
 	if (!erasure.is_begun)
 		begin(call);

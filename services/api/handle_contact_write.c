@@ -144,12 +144,8 @@ static void on_got(void *ctx, const struct pg_result *result)
 {
 	struct api_call *call = ctx;
 
-	if (!api_call_pg_ok(call, result))
+	if (!api_call_pg_found(call, result, "Contact"))
 		return;
-	if (pg_rows(result) == 0) {
-		api_reply_not_found(call, "Contact");
-		return;
-	}
 	struct store_contact contact = store_contact_at(result, 0, call->pool);
 	api_reply_value(call, 200, contact_view(&contact));
 }

@@ -6,22 +6,18 @@
 #include "services/api/handlers.h"
 #include "services/api/list_reply.h"
 
+static struct json *list_item(
+	struct api_call *call, const struct pg_result *result, int row, struct strview *ret_position)
+{
+	struct store_contact contact = store_contact_at(result, row, call->pool);
+
+	*ret_position = list_id(call, contact.id);
+	return contact_view(&contact);
+}
+
 static void on_list(void *ctx, const struct pg_result *result)
 {
-	struct api_call *call = ctx;
-	const struct list_page *page = call->state;
-
-	if (!api_call_pg_ok(call, result))
-		return;
-	struct json *list = json_new_array();
-	int n = pg_rows(result);
-	for (int i = 0; i < n && i < page->limit; i++) {
-		struct store_contact contact = store_contact_at(result, i, call->pool);
-		json_push(list, contact_view(&contact));
-		if (i == page->limit - 1 && n > page->limit)
-			list_link_id(call, contact.id);
-	}
-	api_reply_value(call, 200, list);
+	list_answer(ctx, result, list_item);
 }
 
 /* ?phone=: at most one contact has the number. */
@@ -41,15 +37,14 @@ static void list_by_phone(struct api_call *call, struct strview phone)
 
 void handle_contact_list(struct api_call *call)
 {
-	struct list_page *page = pool_new_in(call->pool, struct list_page);
 	struct field_errors errors;
 	struct strview phone = SV_NULL;
 
 	field_errors_init(&errors, call->pool);
 	(void)query_text(http_request_query(call->http), "phone", call->pool, &errors, &phone);
-	if (!list_read(call, &errors, page))
+	const struct list_page *page = list_begin(call, &errors);
+	if (page == NULL)
 		return;
-	call->state = page;
 	if (sv_is_null(phone))
 		store_contact_list(call->api->store, call->caller.tenant_id,
 			(int32_t)list_position_id(page), page->limit + 1, on_list, call);
@@ -61,12 +56,8 @@ static void on_got(void *ctx, const struct pg_result *result)
 {
 	struct api_call *call = ctx;
 
-	if (!api_call_pg_ok(call, result))
+	if (!api_call_pg_found(call, result, "Contact"))
 		return;
-	if (pg_rows(result) == 0) {
-		api_reply_not_found(call, "Contact");
-		return;
-	}
 	struct store_contact contact = store_contact_at(result, 0, call->pool);
 	api_reply_value(call, 200, contact_view(&contact));
 }

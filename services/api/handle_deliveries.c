@@ -116,11 +116,7 @@ static void on_webhook(void *ctx, const struct pg_result *result)
 	struct api_call *call = ctx;
 	const struct delivery_list *list = call->state;
 
-	if (!api_call_pg_ok(call, result))
-		return;
-	if (pg_rows(result) == 0)
-		api_reply_not_found(call, "Webhook");
-	else
+	if (api_call_pg_found(call, result, "Webhook"))
 		store_delivery_list(call->api->store, call->caller.tenant_id, call->params[0],
 			list_position_id(&list->page), list->page.limit + 1, on_deliveries, call);
 }

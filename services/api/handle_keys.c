@@ -166,12 +166,8 @@ static void on_tenant(void *ctx, const struct pg_result *result)
 {
 	struct api_call *call = ctx;
 
-	if (!api_call_pg_ok(call, result))
+	if (!api_call_pg_found(call, result, "Tenant"))
 		return;
-	if (pg_rows(result) == 0) {
-		api_reply_not_found(call, "Tenant");
-		return;
-	}
 	struct store_tenant tenant = store_tenant_at(result, 0, call->pool);
 	key_commit(call, call->state, tenant.sandbox);
 }
@@ -191,22 +187,18 @@ void handle_key_create(struct api_call *call)
 	idempotency_look_up(call, key_create);
 }
 
+static struct json *list_item(
+	struct api_call *call, const struct pg_result *result, int row, struct strview *ret_position)
+{
+	struct store_key key = store_key_at(result, row, call->pool);
+
+	*ret_position = key.id;
+	return key_view(&key);
+}
+
 static void on_list(void *ctx, const struct pg_result *result)
 {
-	struct api_call *call = ctx;
-	const struct list_page *page = call->state;
-
-	if (!api_call_pg_ok(call, result))
-		return;
-	struct json *list = json_new_array();
-	int n = pg_rows(result);
-	for (int i = 0; i < n && i < page->limit; i++) {
-		struct store_key key = store_key_at(result, i, call->pool);
-		json_push(list, key_view(&key));
-		if (i == page->limit - 1 && n > page->limit)
-			list_link(call, key.id);
-	}
-	api_reply_value(call, 200, list);
+	list_answer(ctx, result, list_item);
 }
 
 static void on_list_tenant(void *ctx, const struct pg_result *result)
@@ -214,25 +206,18 @@ static void on_list_tenant(void *ctx, const struct pg_result *result)
 	struct api_call *call = ctx;
 	const struct list_page *page = call->state;
 
-	if (!api_call_pg_ok(call, result))
+	if (!api_call_pg_found(call, result, "Tenant"))
 		return;
-	if (pg_rows(result) == 0) {
-		api_reply_not_found(call, "Tenant");
-		return;
-	}
 	store_key_list(call->api->store, (int32_t)pg_int(result, 0, 0), page->after,
 		page->limit + 1, on_list, call);
 }
 
 void handle_key_list(struct api_call *call)
 {
-	struct list_page *page = pool_new_in(call->pool, struct list_page);
 	int32_t tenant_id;
 
-	if (!api_call_path_id(call, 0, "Tenant", &tenant_id) || !list_read(call, NULL, page))
-		return;
-	call->state = page;
-	store_tenant_get(call->api->store, tenant_id, on_list_tenant, call);
+	if (api_call_path_id(call, 0, "Tenant", &tenant_id) && list_begin(call, NULL) != NULL)
+		store_tenant_get(call->api->store, tenant_id, on_list_tenant, call);
 }
 
 static void on_rotate_tenant(void *ctx, const struct pg_result *result)
@@ -250,12 +235,8 @@ static void on_old_key(void *ctx, const struct pg_result *result)
 	struct api_call *call = ctx;
 	struct new_key *key = call->state;
 
-	if (!api_call_pg_ok(call, result))
+	if (!api_call_pg_found(call, result, "API key"))
 		return;
-	if (pg_rows(result) == 0) {
-		api_reply_not_found(call, "API key");
-		return;
-	}
 	struct store_key old = store_key_at(result, 0, call->pool);
 	const char *status = key_status(&old);
 	if (strcmp(status, "active") != 0 || !sv_is_null(old.replaced_by)) {
@@ -317,12 +298,8 @@ static void on_key_to_revoke(void *ctx, const struct pg_result *result)
 	struct api_call *call = ctx;
 	struct store_tx tx;
 
-	if (!api_call_pg_ok(call, result))
+	if (!api_call_pg_found(call, result, "API key"))
 		return;
-	if (pg_rows(result) == 0) {
-		api_reply_not_found(call, "API key");
-		return;
-	}
 	struct store_key key = store_key_at(result, 0, call->pool);
 	store_tx_init(&tx, call->pool);
 	store_key_revoke(&tx, key.tenant_id, key.id);

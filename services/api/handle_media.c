@@ -28,12 +28,8 @@ static void on_media(void *ctx, const struct pg_result *result)
 {
 	struct api_call *call = ctx;
 
-	if (!api_call_pg_ok(call, result))
+	if (!api_call_pg_found(call, result, "Media"))
 		return;
-	if (pg_rows(result) == 0) {
-		api_reply_not_found(call, "Media");
-		return;
-	}
 	struct store_media media = store_media_at(result);
 	api_reply_header(call, "Content-Disposition", SV_LIT("attachment"));
 	api_reply_header(call, "X-Content-Type-Options", SV_LIT("nosniff"));

@@ -49,12 +49,8 @@ static void on_got(void *ctx, const struct pg_result *result)
 	struct api_call *call = ctx;
 	struct held held;
 
-	if (!api_call_pg_ok(call, result))
+	if (!api_call_pg_found(call, result, "Message"))
 		return;
-	if (pg_rows(result) == 0) {
-		api_reply_not_found(call, "Message");
-		return;
-	}
 	struct store_message *message = pool_new_in(call->pool, struct store_message);
 	*message = store_message_at(result, 0, call->pool);
 	call->state = message;
@@ -80,12 +76,8 @@ static void on_after_cancel(void *ctx, const struct pg_result *result)
 	struct api_call *call = ctx;
 	const bool *cancelled = call->state;
 
-	if (!api_call_pg_ok(call, result))
+	if (!api_call_pg_found(call, result, "Message"))
 		return;
-	if (pg_rows(result) == 0) {
-		api_reply_not_found(call, "Message");
-		return;
-	}
 	struct store_message message = store_message_at(result, 0, call->pool);
 	if (*cancelled)
 		reply_message(call, &message, NULL);
@@ -118,12 +110,8 @@ static void on_cancel(void *ctx, const struct pg_result *result)
 	struct api_call *call = ctx;
 	bool *cancelled = pool_new_in(call->pool, bool);
 
-	if (!api_call_pg_ok(call, result))
+	if (!api_call_pg_found(call, result, "Message"))
 		return;
-	if (pg_rows(result) == 0) {
-		api_reply_not_found(call, "Message");
-		return;
-	}
 	struct store_cancelled row = store_cancelled_at(result);
 	*cancelled = row.happened;
 	call->state = cancelled;
@@ -217,11 +205,7 @@ static void on_contact(void *ctx, const struct pg_result *result)
 {
 	struct api_call *call = ctx;
 
-	if (!api_call_pg_ok(call, result))
-		return;
-	if (pg_rows(result) == 0)
-		api_reply_not_found(call, "Contact");
-	else
+	if (api_call_pg_found(call, result, "Contact"))
 		run_list(call, call->state);
 }
 

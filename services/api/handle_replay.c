@@ -140,12 +140,8 @@ static void on_webhook(void *ctx, const struct pg_result *result)
 	struct api_call *call = ctx;
 	struct store_tx tx;
 
-	if (!api_call_pg_ok(call, result))
+	if (!api_call_pg_found(call, result, "Webhook"))
 		return;
-	if (pg_rows(result) == 0) {
-		api_reply_not_found(call, "Webhook");
-		return;
-	}
 	struct store_webhook webhook = store_webhook_at(result, 0, call->pool);
 	if (webhook.disabled_at != PG_TIME_NULL) { /* what it is owed is closed at once */
 		api_reply_problem(call, PROBLEM_CONFLICT,

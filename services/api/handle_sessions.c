@@ -155,31 +155,26 @@ void handle_session_create(struct api_call *call)
 
 /* --- showing --- */
 
+static struct json *list_item(
+	struct api_call *call, const struct pg_result *result, int row, struct strview *ret_position)
+{
+	struct store_session session = store_session_at(result, row, call->pool);
+
+	*ret_position = list_id(call, session.id);
+	return session_view(&session);
+}
+
 static void on_list(void *ctx, const struct pg_result *result)
 {
-	struct api_call *call = ctx;
-	const struct list_page *page = call->state;
-
-	if (!api_call_pg_ok(call, result))
-		return;
-	struct json *list = json_new_array();
-	int n = pg_rows(result);
-	for (int i = 0; i < n && i < page->limit; i++) {
-		struct store_session session = store_session_at(result, i, call->pool);
-		json_push(list, session_view(&session));
-		if (i == page->limit - 1 && n > page->limit)
-			list_link_id(call, session.id);
-	}
-	api_reply_value(call, 200, list);
+	list_answer(ctx, result, list_item);
 }
 
 void handle_session_list(struct api_call *call)
 {
-	struct list_page *page = pool_new_in(call->pool, struct list_page);
+	const struct list_page *page = list_begin(call, NULL);
 
-	if (!list_read(call, NULL, page))
+	if (page == NULL)
 		return;
-	call->state = page;
 	store_session_list(call->api->store, call->caller.tenant_id,
 		(int32_t)list_position_id(page), page->limit + 1, on_list, call);
 }
@@ -195,12 +190,8 @@ static void on_got(void *ctx, const struct pg_result *result)
 {
 	struct api_call *call = ctx;
 
-	if (!api_call_pg_ok(call, result))
+	if (!api_call_pg_found(call, result, "Session"))
 		return;
-	if (pg_rows(result) == 0) {
-		api_reply_not_found(call, "Session");
-		return;
-	}
 	struct store_session session = store_session_at(result, 0, call->pool);
 	api_reply_value(call, 200, session_view(&session));
 }

@@ -21,31 +21,26 @@ static struct json *set_aside_view(const struct store_set_aside *work)
 	return view;
 }
 
+static struct json *list_item(
+	struct api_call *call, const struct pg_result *result, int row, struct strview *ret_position)
+{
+	struct store_set_aside work = store_set_aside_at(result, row, call->pool);
+
+	*ret_position = work.id;
+	return set_aside_view(&work);
+}
+
 static void on_list(void *ctx, const struct pg_result *result)
 {
-	struct api_call *call = ctx;
-	const struct list_page *page = call->state;
-
-	if (!api_call_pg_ok(call, result))
-		return;
-	struct json *list = json_new_array();
-	int n = pg_rows(result);
-	for (int i = 0; i < n && i < page->limit; i++) {
-		struct store_set_aside work = store_set_aside_at(result, i, call->pool);
-		json_push(list, set_aside_view(&work));
-		if (i == page->limit - 1 && n > page->limit)
-			list_link(call, work.id);
-	}
-	api_reply_value(call, 200, list);
+	list_answer(ctx, result, list_item);
 }
 
 void handle_set_aside_list(struct api_call *call)
 {
-	struct list_page *page = pool_new_in(call->pool, struct list_page);
+	const struct list_page *page = list_begin(call, NULL);
 
-	if (!list_read(call, NULL, page))
+	if (page == NULL)
 		return;
-	call->state = page;
 	store_set_aside_list(call->api->store, page->after, page->limit + 1, on_list, call);
 }
 
@@ -79,12 +74,8 @@ static void on_found(void *ctx, const struct pg_result *result)
 	struct store_set_aside *work = pool_new_in(call->pool, struct store_set_aside);
 	struct store_tx tx;
 
-	if (!api_call_pg_ok(call, result))
+	if (!api_call_pg_found(call, result, "Set-aside work"))
 		return;
-	if (pg_rows(result) == 0) {
-		api_reply_not_found(call, "Set-aside work");
-		return;
-	}
 	*work = store_set_aside_at(result, 0, call->pool);
 	call->state = work;
 	if (work->retried_at != PG_TIME_NULL) {

@@ -127,31 +127,26 @@ void handle_tenant_create(struct api_call *call)
 	idempotency_look_up(call, tenant_create);
 }
 
+static struct json *list_item(
+	struct api_call *call, const struct pg_result *result, int row, struct strview *ret_position)
+{
+	struct store_tenant tenant = store_tenant_at(result, row, call->pool);
+
+	*ret_position = list_id(call, tenant.id);
+	return tenant_view(&tenant);
+}
+
 static void on_list(void *ctx, const struct pg_result *result)
 {
-	struct api_call *call = ctx;
-	const struct list_page *page = call->state;
-
-	if (!api_call_pg_ok(call, result))
-		return;
-	struct json *list = json_new_array();
-	int n = pg_rows(result);
-	for (int i = 0; i < n && i < page->limit; i++) {
-		struct store_tenant tenant = store_tenant_at(result, i, call->pool);
-		json_push(list, tenant_view(&tenant));
-		if (i == page->limit - 1 && n > page->limit)
-			list_link_id(call, tenant.id);
-	}
-	api_reply_value(call, 200, list);
+	list_answer(ctx, result, list_item);
 }
 
 void handle_tenant_list(struct api_call *call)
 {
-	struct list_page *page = pool_new_in(call->pool, struct list_page);
+	const struct list_page *page = list_begin(call, NULL);
 
-	if (!list_read(call, NULL, page))
+	if (page == NULL)
 		return;
-	call->state = page;
 	store_tenant_list(
 		call->api->store, (int32_t)list_position_id(page), page->limit + 1, on_list, call);
 }
@@ -160,12 +155,8 @@ static void on_got(void *ctx, const struct pg_result *result)
 {
 	struct api_call *call = ctx;
 
-	if (!api_call_pg_ok(call, result))
+	if (!api_call_pg_found(call, result, "Tenant"))
 		return;
-	if (pg_rows(result) == 0) {
-		api_reply_not_found(call, "Tenant");
-		return;
-	}
 	struct store_tenant tenant = store_tenant_at(result, 0, call->pool);
 	api_reply_value(call, 200, tenant_view(&tenant));
 }
@@ -200,12 +191,8 @@ static void on_found(void *ctx, const struct pg_result *result)
 	struct tenant_change *change = call->state;
 	struct store_tx tx;
 
-	if (!api_call_pg_ok(call, result))
+	if (!api_call_pg_found(call, result, "Tenant"))
 		return;
-	if (pg_rows(result) == 0) {
-		api_reply_not_found(call, "Tenant");
-		return;
-	}
 	store_tx_init(&tx, call->pool);
 	store_tenant_change(&tx, &change->tenant, &change->set);
 	store_audit_add(&tx, call, "tenant.change", change->tenant.id, NULL);

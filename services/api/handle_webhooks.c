@@ -218,31 +218,26 @@ void handle_webhook_register(struct api_call *call)
 
 /* --- showing --- */
 
+static struct json *list_item(
+	struct api_call *call, const struct pg_result *result, int row, struct strview *ret_position)
+{
+	struct store_webhook webhook = store_webhook_at(result, row, call->pool);
+
+	*ret_position = webhook.public_id;
+	return webhook_view(&webhook);
+}
+
 static void on_list(void *ctx, const struct pg_result *result)
 {
-	struct api_call *call = ctx;
-	const struct list_page *page = call->state;
-
-	if (!api_call_pg_ok(call, result))
-		return;
-	struct json *list = json_new_array();
-	int n = pg_rows(result);
-	for (int i = 0; i < n && i < page->limit; i++) {
-		struct store_webhook webhook = store_webhook_at(result, i, call->pool);
-		json_push(list, webhook_view(&webhook));
-		if (i == page->limit - 1 && n > page->limit)
-			list_link(call, webhook.public_id);
-	}
-	api_reply_value(call, 200, list);
+	list_answer(ctx, result, list_item);
 }
 
 void handle_webhook_list(struct api_call *call)
 {
-	struct list_page *page = pool_new_in(call->pool, struct list_page);
+	const struct list_page *page = list_begin(call, NULL);
 
-	if (!list_read(call, NULL, page))
+	if (page == NULL)
 		return;
-	call->state = page;
 	store_webhook_list(call->api->store, call->caller.tenant_id, page->after, page->limit + 1,
 		on_list, call);
 }
@@ -251,12 +246,8 @@ static void on_got(void *ctx, const struct pg_result *result)
 {
 	struct api_call *call = ctx;
 
-	if (!api_call_pg_ok(call, result))
+	if (!api_call_pg_found(call, result, "Webhook"))
 		return;
-	if (pg_rows(result) == 0) {
-		api_reply_not_found(call, "Webhook");
-		return;
-	}
 	struct store_webhook webhook = store_webhook_at(result, 0, call->pool);
 	api_reply_value(call, 200, webhook_view(&webhook));
 }
@@ -293,12 +284,8 @@ static void on_to_change(void *ctx, const struct pg_result *result)
 	const struct webhook_change *change = call->state;
 	struct store_tx tx;
 
-	if (!api_call_pg_ok(call, result))
+	if (!api_call_pg_found(call, result, "Webhook"))
 		return;
-	if (pg_rows(result) == 0) {
-		api_reply_not_found(call, "Webhook");
-		return;
-	}
 	store_tx_init(&tx, call->pool);
 	store_webhook_change(&tx, &change->row, &change->set);
 	store_audit_add(&tx, call, "webhook.change", call->caller.tenant_id,
@@ -329,12 +316,8 @@ static void on_to_delete(void *ctx, const struct pg_result *result)
 	struct api_call *call = ctx;
 	struct store_tx tx;
 
-	if (!api_call_pg_ok(call, result))
+	if (!api_call_pg_found(call, result, "Webhook"))
 		return;
-	if (pg_rows(result) == 0) {
-		api_reply_not_found(call, "Webhook");
-		return;
-	}
 	store_tx_init(&tx, call->pool);
 	store_webhook_delete(&tx, call->caller.tenant_id, call->params[0]);
 	store_audit_add(&tx, call, "webhook.delete", call->caller.tenant_id,
@@ -364,12 +347,8 @@ static void on_to_rotate(void *ctx, const struct pg_result *result)
 	struct strbuf sealed = STRBUF_INIT;
 	struct store_tx tx;
 
-	if (!api_call_pg_ok(call, result))
+	if (!api_call_pg_found(call, result, "Webhook"))
 		return;
-	if (pg_rows(result) == 0) {
-		api_reply_not_found(call, "Webhook");
-		return;
-	}
 	webhook->row = store_webhook_at(result, 0, call->pool);
 	webhook->row.updated_at = clock_wall_ms();
 	const char *context =

@@ -30,6 +30,29 @@ bool list_read(struct api_call *call, struct field_errors *errors, struct list_p
 	return false;
 }
 
+const struct list_page *list_begin(struct api_call *call, struct field_errors *errors)
+{
+	struct list_page *page = pool_new_in(call->pool, struct list_page);
+
+	call->state = page;
+	return list_read(call, errors, page) ? page : NULL;
+}
+
+void list_answer(struct api_call *call, const struct pg_result *result, list_item_fn item)
+{
+	const struct list_page *page = call->state;
+	struct strview last = SV_NULL;
+
+	if (!api_call_pg_ok(call, result))
+		return;
+	struct json *list = json_new_array();
+	for (int i = 0; i < pg_rows(result) && i < page->limit; i++)
+		json_push(list, item(call, result, i, &last));
+	if (pg_rows(result) > page->limit)
+		list_link(call, last);
+	api_reply_value(call, 200, list);
+}
+
 int64_t list_position_id(const struct list_page *page)
 {
 	int64_t id = 0;
@@ -45,7 +68,12 @@ void list_link(struct api_call *call, struct strview position)
 			&call->api->cursor_key, list_name(call), position, call->pool));
 }
 
+struct strview list_id(struct api_call *call, int64_t id)
+{
+	return sv_from(pool_printf(call->pool, "%lld", (long long)id));
+}
+
 void list_link_id(struct api_call *call, int64_t position)
 {
-	list_link(call, sv_from(pool_printf(call->pool, "%lld", (long long)position)));
+	list_link(call, list_id(call, position));
 }

@@ -255,7 +255,7 @@ struct message_accept *message_accept_new(
 {
 	struct message_accept *accept = mem_new(struct message_accept);
 	struct pg_conn_options options = {
-		.url = database_url, .app_name = daemon_instance(api->daemon)};
+		.url = database_url, .app_name = daemon_instance(api->daemon), .plan_once = true};
 
 	accept->api = api;
 	accept->timeout_ms = query_timeout_ms;

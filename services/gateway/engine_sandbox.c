@@ -151,7 +151,8 @@ static void *sandbox_start(const struct engine_host *host)
 	TAILQ_INIT(&sandbox->lines);
 	sandbox->turn = loop_turn_new(host->loop, "sandbox", on_turn, sandbox);
 	sandbox->retry = loop_timer_new(host->loop, "sandbox_retry", on_retry, sandbox);
-	struct pg_conn_options options = {.url = sandbox->url, .app_name = LEDGER_APP};
+	struct pg_conn_options options = {
+		.url = sandbox->url, .app_name = LEDGER_APP, .plan_once = true};
 	sandbox->conn = pg_conn_new(host->loop, &options, on_ledger, sandbox);
 	sandbox->take = sandbox_take_new(sandbox);
 	sandbox->acks = sandbox_acks_new(sandbox);

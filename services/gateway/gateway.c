@@ -72,22 +72,23 @@ static void add_gauges(struct gateway *gateway)
 }
 
 static struct pg_conn *connect_one(
-	struct gateway *gateway, const char *app_name, pg_change_fn on_change)
+	struct gateway *gateway, const char *app_name, bool plan_once, pg_change_fn on_change)
 {
 	struct pg_conn_options options = {
 		.url = setting_text(daemon_settings(gateway->daemon), SETTING_DATABASE_URL),
 		.app_name = app_name,
+		.plan_once = plan_once,
 	};
 	return pg_conn_new(gateway->loop, &options, on_change, gateway);
 }
 
 static void connect_postgres(struct gateway *gateway)
 {
-	gateway->lease_conn = connect_one(gateway, "gateway leases", on_lease_conn);
-	gateway->claim_conn = connect_one(gateway, "gateway claims", NULL);
-	gateway->progress_conn = connect_one(gateway, "gateway progress", NULL);
-	gateway->session_conn = connect_one(gateway, "gateway sessions", NULL);
-	gateway->media_conn = connect_one(gateway, "gateway media", NULL);
+	gateway->lease_conn = connect_one(gateway, "gateway leases", false, on_lease_conn);
+	gateway->claim_conn = connect_one(gateway, "gateway claims", true, NULL);
+	gateway->progress_conn = connect_one(gateway, "gateway progress", true, NULL);
+	gateway->session_conn = connect_one(gateway, "gateway sessions", false, NULL);
+	gateway->media_conn = connect_one(gateway, "gateway media", false, NULL);
 }
 
 static void gateway_stop(void *service)

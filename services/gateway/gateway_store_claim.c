@@ -23,7 +23,7 @@
 	"NOT EXISTS (SELECT"                                                                       \
 	" FROM messages x"                                                                         \
 	" WHERE x.open AND x.partition = m.partition AND x.session_id = m.session_id"              \
-	" AND x.phone = m.phone AND x.queue_seq < m.queue_seq)"
+	" AND x.phone = m.phone AND x.queue_seq < m.queue_seq OFFSET 0)"
 
 /* A dispatch may come this early: the sender's clock is not Postgres's. */
 #define IS_DUE "(m.next_attempt_at IS NULL OR m.next_attempt_at <= now() + interval '250 ms')"
@@ -51,7 +51,7 @@ static const struct pg_stmt claim_stmt = {
 	" JOIN leases p ON p.kind = 'partition' AND p.id = e.partition"
 	" AND p.epoch = e.partition_epoch"
 	" JOIN messages m ON m.id = e.id"
-	" WHERE m.direction = 0 AND m.open AND m.session_id = e.session_id"
+	" WHERE m.direction = 0 AND m.session_id = e.session_id"
 	" AND m.attempts = e.attempt"
 	" AND (m.status = 2 AND (m.valid_until IS NULL"
 	" OR m.valid_until > now()) OR m.status = 3 AND m.outcome_unknown"
@@ -102,7 +102,7 @@ static const struct pg_stmt check_stmt = {
 		       " JOIN leases l ON l.kind = 'session' AND l.id = e.session_id"
 		       " AND l.epoch = e.session_epoch"
 		       " JOIN messages m ON m.id = e.id"
-		       " WHERE m.direction = 0 AND m.open AND m.status = 3"
+		       " WHERE m.direction = 0 AND m.status = 3"
 		       " AND NOT m.outcome_unknown AND m.session_id = e.session_id"
 		       " AND m.session_epoch = e.session_epoch AND m.attempts = e.attempt + 1",
 };

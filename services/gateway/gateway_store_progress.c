@@ -108,7 +108,7 @@ static const struct pg_stmt moves_stmt = {
 			       " FROM move v"
 			       " JOIN held h ON h.id = v.session_id AND h.epoch = v.epoch"
 			       " JOIN messages m ON m.id = v.id"
-			       " WHERE m.direction = 0 AND m.open AND m.status = 3"
+			       " WHERE m.direction = 0 AND m.status = 3"
 			       " AND m.attempts = v.attempts AND m.session_id = v.session_id"
 			       " AND m.outcome_unknown = v.was_unknown"
 			       " AND (v.was_unknown OR m.session_epoch = v.epoch)"

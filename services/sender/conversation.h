@@ -13,7 +13,7 @@
 #include "common/base/strview.h"
 #include "common/model/id.h"
 #include "common/model/phone.h"
-#include "services/sender/timer_heap.h"
+#include "common/base/timer_heap.h"
 
 /* Drawn in docs/state/send_queue.dot. */
 enum conversation_state {

@@ -233,6 +233,7 @@ static int build_connections(struct sender *sender, struct err *err)
 	}
 	sender->writer = stream_writer_new(sender->redis);
 	sender->lease_conn = pg_conn_new(sender->loop, &options, on_lease_conn_change, sender);
+	options.plan_once = true;
 	sender->pool =
 		pg_pool_new(sender->loop, &options, POOL_CONNECTIONS, on_pool_change, sender);
 	sender->store = sender_store_new(sender->pool);

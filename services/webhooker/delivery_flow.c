@@ -15,7 +15,7 @@ void queue_schedule(struct delivery_queue *queue, struct delivery *delivery, int
 	if (!queue->is_open[delivery->partition] || delivery->place != DELIVERY_NOWHERE)
 		return;
 	if (delivery->due_ms <= now_ms) {
-		timer_heap_remove(&queue->timers, &delivery->timer);
+		timer_heap_clear(&queue->timers, &delivery->timer);
 		delivery_slots_offer(&queue->slots, delivery, now_ms);
 		return;
 	}
@@ -27,7 +27,7 @@ void queue_schedule(struct delivery_queue *queue, struct delivery *delivery, int
 
 void queue_unschedule(struct delivery_queue *queue, struct delivery *delivery, int64_t now_ms)
 {
-	timer_heap_remove(&queue->timers, &delivery->timer);
+	timer_heap_clear(&queue->timers, &delivery->timer);
 	if (delivery->lane->scheduled == delivery)
 		delivery->lane->scheduled = NULL;
 	if (delivery_is_claimed(delivery) || delivery->place != DELIVERY_NOWHERE)
@@ -81,7 +81,7 @@ static void end_hold(struct delivery_queue *queue, struct delivery *delivery, in
 
 static void on_timer(struct delivery_queue *queue, struct timer_node *timer, int64_t now_ms)
 {
-	timer_heap_remove(&queue->timers, timer);
+	timer_heap_clear(&queue->timers, timer);
 	if (timer->kind == TIMER_OUTLET) {
 		delivery_slots_look(
 			&queue->slots, container_of(timer, struct outlet, timer), now_ms);
@@ -98,7 +98,7 @@ int64_t delivery_queue_tick(struct delivery_queue *queue, int64_t now_ms)
 {
 	struct timer_node *timer;
 
-	while ((timer = timer_heap_first(&queue->timers)) != NULL && timer->at_ms <= now_ms)
+	while ((timer = timer_heap_peek(&queue->timers)) != NULL && timer->at_ms <= now_ms)
 		on_timer(queue, timer, now_ms);
 	return timer == NULL ? -1 : timer->at_ms - now_ms;
 }

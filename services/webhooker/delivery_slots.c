@@ -62,7 +62,7 @@ static bool retry_may_go(const struct delivery_slots *slots, const struct outlet
 
 static void look_tripped(struct delivery_slots *slots, struct outlet *outlet, int64_t now_ms)
 {
-	timer_heap_remove(slots->timers, &outlet->timer);
+	timer_heap_clear(slots->timers, &outlet->timer);
 	if (outlet->n_claimed > 0)
 		return;
 	if (!TAILQ_EMPTY(&outlet->retry) ||
@@ -79,7 +79,7 @@ static void look_taking(struct delivery_slots *slots, struct outlet *outlet, int
 	bool has_fresh = !TAILQ_EMPTY(&outlet->fresh);
 	bool slow = is_slow(outlet, now_ms);
 
-	timer_heap_remove(slots->timers, &outlet->timer);
+	timer_heap_clear(slots->timers, &outlet->timer);
 	/* What is slow needs nothing prepared ahead. */
 	if (outlet->n_claimed >= (slow ? 1 : SLOTS_PREPARED_FACTOR) * slots->per_endpoint)
 		return;
@@ -93,7 +93,7 @@ void delivery_slots_look(struct delivery_slots *slots, struct outlet *outlet, in
 {
 	leave_lists(slots, outlet);
 	if (outlet->state != OUTLET_OPEN) {
-		timer_heap_remove(slots->timers, &outlet->timer);
+		timer_heap_clear(slots->timers, &outlet->timer);
 		return;
 	}
 	if (!TAILQ_EMPTY(&outlet->prepared) && outlet->n_sending < slots->per_endpoint) {
@@ -111,7 +111,7 @@ void delivery_slots_forget(struct delivery_slots *slots, struct outlet *outlet)
 	ASSERT(outlet->n_claimed == 0 && TAILQ_EMPTY(&outlet->fresh) &&
 		TAILQ_EMPTY(&outlet->retry));
 	leave_lists(slots, outlet);
-	timer_heap_remove(slots->timers, &outlet->timer);
+	timer_heap_clear(slots->timers, &outlet->timer);
 }
 
 /* --- a delivery's place --- */

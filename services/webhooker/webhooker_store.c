@@ -6,13 +6,6 @@
 
 /* clang-format off */
 
-/* Plans are made once, perhaps while the tables are all but empty, and kept: they must be those
-   that fit full ones. */
-static const struct pg_stmt tune_stmt = {"store_tune",
-	"SELECT set_config('enable_seqscan', 'off', false),"
-	" set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false),"
-	" set_config('jit', 'off', false)"};
-
 static const struct pg_stmt endpoints_stmt = {"store_endpoints",
 	"SELECT w.id, w.public_id, w.url, w.active, w.disabled_at IS NOT NULL,"
 	" w.deleted_at IS NOT NULL, w.failing_since IS NOT NULL,"
@@ -60,19 +53,11 @@ static const struct pg_stmt forget_stmt = {"store_forget",
 
 /* clang-format on */
 
-static void on_tuned(void *ctx, const struct pg_result *result)
-{
-	(void)ctx;
-	(void)result; /* a connection that breaks here is tuned when it is back */
-}
-
 static void on_conn_change(void *ctx, bool up, const struct err *err)
 {
 	struct store_link *link = ctx;
 	struct webhooker_store *store = link->store;
 
-	if (up)
-		pg_conn_query(link->conn, &tune_stmt, NULL, STORE_DEADLINE_MS, on_tuned, NULL);
 	bool is_up = webhooker_store_is_up(store);
 	if (is_up != store->was_up || !up)
 		store->on_change(store->ctx, is_up, err);
@@ -83,7 +68,7 @@ struct webhooker_store *webhooker_store_new(struct loop *loop, const char *url,
 	const char *app_name, const char *owner, pg_change_fn on_change, void *ctx)
 {
 	struct webhooker_store *store = mem_new(struct webhooker_store);
-	struct pg_conn_options options = {.url = url, .app_name = app_name};
+	struct pg_conn_options options = {.url = url, .app_name = app_name, .plan_once = true};
 
 	store->owner = owner;
 	store->on_change = on_change;

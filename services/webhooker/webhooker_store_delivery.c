@@ -1,11 +1,15 @@
 /* Deliveries: read to be sent, recorded, swept. */
 #include "services/webhooker/webhooker_store_internal.h"
 
+#define CLOCK_STEP_MS     300000 /* by which Postgres's clock may have been set back since an event */
+#define EARLIER_WITHIN_MS 60000 /* of an event: those before it may have a later time */
+
 /* clang-format off */
 
 /*
  * Each key's rows are looked up by themselves (LATERAL … LIMIT 1): a probe of an index of one day,
- * whatever the tables' sizes. `earlier`: a contact's events become visible in the order of their
+ * whatever the tables' sizes. $6 to $9 span all the keys, so that other days' partitions are left
+ * out before the first probe. `earlier`: a contact's events become visible in the order of their
  * numbers, so what is not seen here is not there.
  */
 static const struct pg_stmt prepare_stmt = {"store_prepare",
@@ -18,6 +22,7 @@ static const struct pg_stmt prepare_stmt = {"store_prepare",
 	" (SELECT string_agg(x.sequence::text, ',') FROM deliveries x"
 	"  WHERE x.open AND x.webhook_id = u.webhook_id AND x.contact_id = u.contact_id"
 	"  AND x.sequence < u.sequence"
+	"  AND x.created_at >= $8::timestamptz AND x.created_at < $9::timestamptz"
 	"  AND x.created_at >= now() - u.look_back_ms * interval '1 ms'"
 	"  AND x.created_at < u.created_at + interval '1 minute'),"
 	" (extract(epoch FROM d.last_attempt_at - d.first_attempt_at) * 1000)::int8"
@@ -26,10 +31,12 @@ static const struct pg_stmt prepare_stmt = {"store_prepare",
 	" LEFT JOIN LATERAL"
 	"  (SELECT d.open, d.attempts, d.next_attempt_at, d.first_attempt_at, d.last_attempt_at FROM deliveries d"
 	"  WHERE d.webhook_id = u.webhook_id AND d.sequence = u.sequence"
+	"  AND d.created_at >= $6::timestamptz AND d.created_at < $7::timestamptz"
 	"  AND " STORE_SAME_TIME("d.created_at", "u.created_at") " LIMIT 1) d ON true"
 	" LEFT JOIN LATERAL"
 	"  (SELECT e.sequence, e.type, e.tenant_id, e.contact_id, e.created_at, e.at, e.message_id,"
 	"  e.data FROM events e WHERE e.sequence = u.sequence"
+	"  AND e.created_at >= $6::timestamptz AND e.created_at < $7::timestamptz"
 	"  AND " STORE_SAME_TIME("e.created_at", "u.created_at") " LIMIT 1) e ON true"
 	" LEFT JOIN LATERAL (SELECT m.* FROM messages m WHERE m.id = e.message_id LIMIT 1) m ON true"};
 
@@ -52,15 +59,15 @@ static const struct pg_stmt record_stmt = {"store_record",
 	"  http_status = i.http_status, error = i.error, duration_ms = i.duration_ms"
 	"  FROM item i WHERE d.webhook_id = i.webhook_id AND d.sequence = i.sequence"
 	"  AND " STORE_SAME_TIME("d.created_at", "i.created_at")
+	"  AND d.created_at >= $15::timestamptz AND d.created_at < $16::timestamptz"
 	"  AND " STORE_STILL_OPEN("d") " AND d.attempts = i.attempts"
 	"  AND EXISTS (SELECT 1 FROM leases l WHERE l.kind = 'events' AND l.id = i.partition"
 	"   AND l.epoch = i.epoch AND l.owner = $14::text)"
-	"  RETURNING i.ord"
+	"  RETURNING i.*"
 	"), logged AS (INSERT INTO delivery_attempts"
 	"  (at, webhook_id, sequence, attempt, http_status, error, response, duration_ms)"
 	"  SELECT now() - i.ago_ms * interval '1 ms', i.webhook_id, i.sequence, i.attempts + 1,"
-	"  i.http_status, i.error, i.response, i.duration_ms"
-	"  FROM done JOIN item i ON i.ord = done.ord WHERE i.error IS NOT NULL)"
+	"  i.http_status, i.error, i.response, i.duration_ms FROM done i WHERE i.error IS NOT NULL)"
 	" SELECT ord::int4 - 1 FROM done"};
 
 #define OPEN_COLUMNS                                                                               \
@@ -81,6 +88,33 @@ static const struct pg_stmt refill_stmt = {"store_refill",
 	"AND d.webhook_id = $2::int4 AND d.sequence > $3::int8 ORDER BY d.sequence LIMIT $4::int4"};
 
 /* clang-format on */
+
+/* --- the days that a batch touches --- */
+
+struct span { /* wall clock, milliseconds */
+	int64_t first;
+	int64_t last;
+};
+
+#define SPAN_EMPTY                                                                                 \
+	{                                                                                          \
+		INT64_MAX, INT64_MIN                                                               \
+	}
+
+static void span_add(struct span *span, int64_t at_ms)
+{
+	if (at_ms < span->first)
+		span->first = at_ms;
+	if (at_ms > span->last)
+		span->last = at_ms;
+}
+
+/* Two parameters: from, and before. */
+static void param_span(struct pg_params *params, const struct span *span)
+{
+	pg_param_time(params, span->first);
+	pg_param_time(params, span->last + 1);
+}
 
 /* --- prepare --- */
 
@@ -103,6 +137,17 @@ void store_prepare(struct webhooker_store *store, const struct store_key *keys, 
 	pg_param_time_array(params, numbers + 2 * n_keys, n_keys);
 	pg_param_int4_array(params, numbers + 3 * n_keys, n_keys);
 	pg_param_int8_array(params, numbers + 4 * n_keys, n_keys);
+	struct span span = SPAN_EMPTY;
+	int64_t look_back_ms = 0;
+	for (int i = 0; i < n_keys; i++) {
+		span_add(&span, keys[i].created_at_wall_ms);
+		if (keys[i].look_back_ms > look_back_ms)
+			look_back_ms = keys[i].look_back_ms;
+	}
+	param_span(params, &span);
+	pg_param_time(
+		params, span.last - look_back_ms - CLOCK_STEP_MS); /* now() is later than `last` */
+	pg_param_time(params, span.last + EARLIER_WITHIN_MS + 1);
 	store_run(store, STORE_READ, &prepare_stmt, fn, ctx);
 }
 
@@ -213,6 +258,10 @@ void store_record(struct webhooker_store *store, const struct store_end *ends, i
 	pg_param_text_array(params, errors, n_ends);
 	pg_param_text_array(params, responses, n_ends);
 	pg_param_text(params, sv_from(store->owner));
+	struct span span = SPAN_EMPTY;
+	for (int i = 0; i < n_ends; i++)
+		span_add(&span, ends[i].created_at_wall_ms);
+	param_span(params, &span);
 	store_run(store, STORE_WRITE, &record_stmt, fn, ctx);
 }
 

@@ -102,7 +102,7 @@ int scene_setup(void **state)
 	assert_non_null(url);
 	char *own_url =
 		pool_printf(scene->pool, "postgresql://gateway@%s", url + strlen("postgres@"));
-	struct pg_conn_options options = {.url = own_url, .app_name = "test"};
+	struct pg_conn_options options = {.url = own_url, .app_name = "test", .plan_once = true};
 	scene->conn = pg_conn_new(scene->loop, &options, NULL, NULL);
 	assert_true(loop_run_until(scene->loop, conn_is_up, scene, WAIT_MS));
 	*state = scene;

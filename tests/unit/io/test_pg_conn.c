@@ -807,6 +807,29 @@ static void TEST(a_pool_runs_queries_beside_each_other)
 	pg_pool_free(&pg_pool);
 }
 
+static void look_at_plan_settings(const struct pg_result *result)
+{
+	assert_true(sv_eq_cstr(pg_text(result, 0, 0), "force_generic_plan off off off 7s"));
+}
+
+static void TEST(a_connection_that_plans_once_probes_indexes)
+{
+	static const struct pg_stmt settings = {"test_settings",
+		"SELECT concat_ws(' ', current_setting('plan_cache_mode'),"
+		" current_setting('enable_seqscan'), current_setting('enable_hashjoin'),"
+		" current_setting('enable_mergejoin'), current_setting('lock_timeout'))"};
+	/* What the URL itself asks for stays. */
+	struct pg_conn_options options = {
+		.url = pool_printf(pool, "%s%coptions=-clock_timeout%%3D7s", database_url(),
+			strchr(database_url(), '?') ? '&' : '?'),
+		.app_name = "test_pg_conn",
+		.plan_once = true};
+	pg_conn_free(&conn);
+	conn = pg_conn_new(loop, &options, NULL, NULL);
+	assert_true(loop_run_until(loop, is_up, conn, WAIT_MS));
+	assert_int_equal(run_with(&settings, NULL, look_at_plan_settings).status, PG_OK);
+}
+
 #define PG_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -828,6 +851,7 @@ int main(void)
 		PG_TEST(a_commit_that_fails_is_a_failure),
 		PG_TEST(a_value_in_a_message_is_hidden),
 		PG_TEST(a_plan_that_no_longer_fits_is_made_anew),
+		PG_TEST(a_connection_that_plans_once_probes_indexes),
 		PG_TEST(affected_rows_are_counted),
 		PG_TEST(a_missed_deadline_is_unknown_and_reconnects),
 		PG_TEST(a_later_query_may_have_an_earlier_deadline),

@@ -1,7 +1,7 @@
 /* Many points in time, the earliest at hand: a binary heap of nodes that lie inside what they
    belong to. Pure. */
-#ifndef WA_SENDER_TIMER_HEAP_H
-#define WA_SENDER_TIMER_HEAP_H
+#ifndef WA_BASE_TIMER_HEAP_H
+#define WA_BASE_TIMER_HEAP_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -10,6 +10,7 @@
 struct timer_node {
 	int64_t at_ms;
 	size_t place; /* in the heap, counted from 1; 0: not in it */
+	int kind;     /* the owner's: what the node lies in */
 };
 
 struct timer_heap {

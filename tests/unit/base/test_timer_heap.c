@@ -2,7 +2,7 @@
 #include "tests/support/test.h"
 
 #include "common/base/rng.h"
-#include "services/sender/timer_heap.h"
+#include "common/base/timer_heap.h"
 
 #define NODES 300
 

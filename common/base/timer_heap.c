@@ -1,6 +1,6 @@
 /* A binary heap with each node's place noted in the node, so that any can be moved or taken out in
    O(log n). */
-#include "services/sender/timer_heap.h"
+#include "common/base/timer_heap.h"
 
 #include "common/base/check.h"
 #include "common/base/mem.h"
