@@ -1,6 +1,6 @@
 // A WhatsApp session while its line is open: which credentials it has, one connection after the other, and what its state
 // is. Remembers nothing beyond the line.
-import { initAuthCreds, jidDecode } from 'baileys';
+import { initAuthCreds, jidDecode, S_WHATSAPP_NET } from 'baileys';
 import { connect } from './connection.mjs';
 import { decodeCreds, KeyStore } from './key_store.mjs';
 import { backoffMs, longWaitMs, whatNext } from './reasons.mjs';
@@ -107,7 +107,7 @@ export class Session {
   }
 
   #isCurrent(connection) {
-    return this.#connection === connection && connection !== undefined;
+    return this.#connection === connection && connection !== undefined && !this.#closed;
   }
 
   // Cuts the connection, if there is one, without a word to WhatsApp.
@@ -140,9 +140,12 @@ export class Session {
     this.#connect();
   }
 
+  // As Baileys' own logout, which does not wait for WhatsApp's answer.
   async #logOut() {
-    const limit = new Promise((resolve) => setTimeout(resolve, LOGOUT_MS));
-    await Promise.race([this.#connection.sock.logout().catch(() => {}), limit]);
+    const attrs = { to: S_WHATSAPP_NET, type: 'set', xmlns: 'md' };
+    const device = { jid: this.#creds.me.id, reason: 'user_initiated' };
+    const iq = { tag: 'iq', attrs, content: [{ tag: 'remove-companion-device', attrs: device }] };
+    await this.#connection.sock.query(iq, LOGOUT_MS).catch(() => {}); // its end is an answer too
   }
 
   // --- what a connection tells

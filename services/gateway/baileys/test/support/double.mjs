@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import net from 'node:net';
 import path from 'node:path';
 import readline from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { FakeGateway, FakeSession } from './fake_gateway.mjs';
 
@@ -46,6 +47,15 @@ class Double {
   drop = (number, device) => this.post(`/phones/${number}/devices/${device}/drop`);
   streamError = (number, device, code) => this.post(`/phones/${number}/devices/${device}/stream-error`, { code });
   unlink = (number, device) => this.call('DELETE', `/phones/${number}/devices/${device}`);
+
+  // The phone's companions, once `fits` holds of them.
+  async companions(number, fits) {
+    for (let i = 0; ; i++) {
+      const { companions } = await this.get(`/phones/${number}`);
+      if (fits(companions) || i === 200) return companions;
+      await setTimeout(50);
+    }
+  }
 
   async inbox(number, count, since = 0) {
     const entries = await this.get(`/phones/${number}/inbox?since=${since}&wait=${count}&timeout=20000`);
