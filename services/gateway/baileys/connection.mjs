@@ -4,7 +4,7 @@ import { Lru } from './lru.mjs';
 import { gateOutgoing } from './outgoing_gate.mjs';
 import { Receiver } from './receiver.mjs';
 import { makeRepositoryMaker } from './repository.mjs';
-import { nullLogger } from './silence.mjs';
+import { nullLogger } from './null_logger.mjs';
 
 const QUERY_MS = 20_000;
 const HOUR_MS = 3600_000;

@@ -1,6 +1,6 @@
 // What a send frame asks for, as WhatsApp's message. The same for a first attempt, a resend and a retry receipt.
 import { generateWAMessageContent, getAudioDuration, proto } from 'baileys';
-import { nullLogger } from './silence.mjs';
+import { nullLogger } from './null_logger.mjs';
 
 const FIELD = { image: 'imageMessage', video: 'videoMessage', audio: 'audioMessage', document: 'documentMessage' };
 

@@ -16,15 +16,3 @@ const swallow = (_chunk, encoding, callback) => {
 };
 process.stdout.write = swallow;
 process.stderr.write = swallow;
-
-// The logger that Baileys gets: its lines hold bodies, numbers and keys.
-export const nullLogger = {
-  level: 'silent',
-  child: () => nullLogger,
-  trace: () => {},
-  debug: () => {},
-  info: () => {},
-  warn: () => {},
-  error: () => {},
-  fatal: () => {},
-};
