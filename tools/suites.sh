@@ -1,6 +1,6 @@
 # Sourced by ./run: the test suites and the benchmarks. Each adds what it saw to PASSED and FAILED.
 
-SUITES=(layers unit fuzz whatsapp integration faults)
+SUITES=(layers unit fuzz whatsapp worker integration faults)
 PASSED=0
 FAILED=0
 TEST_DIR=''
@@ -90,8 +90,18 @@ suite_folder() {
   fi
 }
 
+# suite_worker WORD...: the tests of the baileys engine's worker, those whose names hold a word if there are any.
+suite_worker() {
+  local folder=services/gateway/baileys word files=()
+  node_packages "$folder"
+  node_packages tests/whatsapp
+  [ $# -gt 0 ] || set -- ''
+  for word in "$@"; do files+=("$folder"/test/*"$word"*.test.mjs); done
+  suite_node --test "${files[@]}"
+}
+
 suite_exists() {
-  [ "$1" = layers ] || [ "$1" = unit ] || [ -x "tests/$1/run" ] || compgen -G "tests/$1/*.mjs" >/dev/null
+  [ "$1" = layers ] || [ "$1" = unit ] || [ "$1" = worker ] || [ -x "tests/$1/run" ] || compgen -G "tests/$1/*.mjs" >/dev/null
 }
 
 suite_run() {
@@ -105,6 +115,7 @@ suite_run() {
       packages_install "$PACKAGES_FUZZ"
       suite_script tests/fuzz/run "$@"
       ;;
+    worker) suite_worker "$@" ;;
     *) suite_folder "$name" "$@" ;;
   esac
   stacks_stop
@@ -167,7 +178,7 @@ suites_test() {
   while [ $# -gt 0 ]; do
     case $1 in
       --sanitize) sanitize=yes ;;
-      layers | unit | fuzz | whatsapp | integration | faults | compose)
+      layers | unit | fuzz | whatsapp | worker | integration | faults | compose)
         if [ "${#arguments[@]}" -eq 0 ]; then names+=("$1"); else arguments+=("$1"); fi
         ;;
       *)
