@@ -6,6 +6,7 @@ STOP_TIMEOUT_S=120
 
 DATA=''
 DETACH=no
+DOUBLE=no # a WhatsApp for tests
 declare -A COUNT=([api]=1 [sender]=1 [gateway]=1 [webhooker]=1)
 API_PORT=''
 API_ADDR=''
@@ -45,6 +46,7 @@ stack_options() {
         continue
         ;;
       --detach) DETACH=yes ;;
+      --whatsapp-double) DOUBLE=yes ;;
       --port | --data | --apis | --senders | --gateways | --webhookers)
         [ $# -ge 2 ] || die_usage "$1 wants a value"
         case $1 in
@@ -153,6 +155,7 @@ env WA_MASTER_KEY=$(secret master_key)
 env WA_PRIVATE_PORT=$(port_of "$name")
 env WA_PUBLIC_URL=${WA_PUBLIC_URL:-$API_URL}
 SPEC
+  case $service in api | gateway) worker_env "$service" ;; esac
   [ "$service" = api ] || return 0
   cat <<SPEC
 env WA_ADMIN_TOKEN=$ADMIN_TOKEN
@@ -168,6 +171,7 @@ spec() {
   printf 'arg %s\n' "$(postgres_bin)/postgres" -D "$POSTGRES_HOME/data"
   spec_process redis-1 0 TERM 10
   printf 'arg %s\n' "$(command -v redis-server)" "$DATA/redis/redis.conf"
+  [ "$DOUBLE" = no ] || double_spec
   for name in $(instances); do
     spec_service "$name"
   done
@@ -187,6 +191,7 @@ run_env() {
   printf 'WA_ADMIN_TOKEN=%q\n' "$ADMIN_TOKEN"
   printf 'WA_DATABASE_URL=%q\n' "$(database_url wa)"
   printf 'WA_REDIS_URL=%q\n' "$(redis_url)"
+  [ "$DOUBLE" = no ] || printf 'WHATSAPP_ADMIN_URL=%q\n' "$(double_info admin_url "$DATA/whatsapp/ready.json")"
 }
 
 supervisor_runs() {
@@ -274,7 +279,7 @@ leftovers_end() {
       pid=$(<"$file")
       name=$(basename "$file" .pid)
       case $(readlink "/proc/$pid/exe" 2>/dev/null) in
-        */"${name%-*}"* | */redis-check-rdb*) left=$pid ;;
+        */"${name%-*}"* | */redis-check-rdb* | */node) left=$pid ;;
         *) rm -f "$file" ;;
       esac
       [ "$left" != "$pid" ] || [ "$SECONDS" -lt "$deadline" ] || kill -KILL "$pid"
@@ -315,6 +320,7 @@ say_where() {
   say "API          $API_URL/api/v1    health: $API_URL/api/v1/health"
   say "Reference    $API_URL/docs"
   say "Settings     $DATA/run.env    logs: $DATA/log/"
+  [ "$DOUBLE" = no ] || say "WhatsApp     a double of it: $(double_info admin_url "$DATA/whatsapp/ready.json") (tests/whatsapp/README.md)"
 }
 
 already_running() {
@@ -343,6 +349,8 @@ stack_prepare() {
   # shellcheck disable=SC2046 # a word for each
   ports_choose postgres-1 redis-1 $(instances)
   ADMIN_TOKEN=$(admin_token)
+  worker_prepare
+  [ "$DOUBLE" = no ] || double_prepare
   postgres_prepare
   redis_prepare
   spec | write_private "$DATA/run/supervisor.spec"

@@ -28,6 +28,20 @@ static const struct pg_stmt session_list = {"api_session_list",
 static const struct pg_stmt session_get = {
 	"api_session_get", SESSION_SELECT " AND s.id = $2::int4"};
 
+static const struct pg_stmt pairing_get = {"api_pairing_get",
+	"SELECT s.tenant_id IS NULL, s.engine, s.state,"
+	" CASE WHEN p.qr_until > now() THEN p.qr END, p.qr_until,"
+	" CASE WHEN p.code_until > now() THEN p.code END, p.code_phone, p.code_until, now()"
+	" FROM sessions s CROSS JOIN deployment d JOIN tenants t ON t.id = $1::int4"
+	" LEFT JOIN session_pairing p ON p.session_id = s.id"
+	" WHERE s.id = $2::int4 AND s.deleted_at IS NULL AND (s.tenant_id = t.id OR s.id ="
+	" CASE WHEN t.sandbox THEN d.sandbox_session_id ELSE d.default_session_id END)"};
+
+/* A code to type that was asked for before is another phone's, or is asked for anew. */
+static const struct pg_stmt pairing_ask = {"api_pairing_ask",
+	"INSERT INTO session_pairing AS p (session_id, wanted) VALUES ($1::int4, $2::text)"
+	" ON CONFLICT (session_id) DO UPDATE SET wanted = EXCLUDED.wanted, code = NULL"};
+
 /* What is accepted for a session is committed before it can end; see api_store_accept.c. */
 static const struct pg_stmt end_lock = {
 	"api_session_end_lock", "SELECT pg_advisory_xact_lock(3, 0)"};
@@ -150,6 +164,43 @@ struct store_session store_session_at(const struct pg_result *result, int row, s
 		.recipient_interval_ms = int_or_null(result, row, 11),
 		.recipient_burst = int_or_null(result, row, 12),
 	};
+}
+
+void store_pairing_get(
+	struct api_store *store, int32_t tenant_id, int32_t id, pg_done_fn fn, void *ctx)
+{
+	struct pool *pool = pool_new();
+	struct pg_params *params = pg_params_new(pool);
+	pg_param_int4(params, tenant_id);
+	pg_param_int4(params, id);
+	store_run(store, &pairing_get, params, fn, ctx);
+	pool_free(&pool);
+}
+
+struct store_pairing store_pairing_at(const struct pg_result *result)
+{
+	return (struct store_pairing){
+		.is_shared = pg_bool(result, 0, 0),
+		.engine = pg_text(result, 0, 1),
+		.state = pg_text(result, 0, 2),
+		.qr = pg_text(result, 0, 3),
+		.qr_until = pg_time(result, 0, 4),
+		.code = pg_text(result, 0, 5),
+		.code_phone = pg_text(result, 0, 6),
+		.code_until = pg_time(result, 0, 7),
+		.now = pg_time(result, 0, 8),
+	};
+}
+
+void store_pairing_ask(struct api_store *store, int32_t id, struct strview phone, pg_done_fn fn,
+	void *ctx)
+{
+	struct pool *pool = pool_new();
+	struct pg_params *params = pg_params_new(pool);
+	pg_param_int4(params, id);
+	pg_param_text(params, phone);
+	store_run(store, &pairing_ask, params, fn, ctx);
+	pool_free(&pool);
 }
 
 void store_session_delete(struct store_tx *tx, int32_t tenant_id, int32_t id)

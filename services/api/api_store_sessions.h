@@ -35,6 +35,26 @@ void store_session_get(
 /* Texts are copied into pool. */
 struct store_session store_session_at(const struct pg_result *result, int row, struct pool *pool);
 
+struct store_pairing {
+	bool is_shared;
+	struct strview engine;
+	struct strview state;
+	struct strview qr; /* SV_NULL: none that is good now */
+	int64_t qr_until;
+	struct strview code; /* the same */
+	struct strview code_phone;
+	int64_t code_until;
+	int64_t now;
+};
+
+/* How a session's pairing stands: one row or none. Views into the result. */
+void store_pairing_get(
+	struct api_store *store, int32_t tenant_id, int32_t id, pg_done_fn fn, void *ctx);
+struct store_pairing store_pairing_at(const struct pg_result *result);
+/* Ask its gateway for a code: digits of the phone it is to be typed on, or "" for one to scan. */
+void store_pairing_ask(struct api_store *store, int32_t id, struct strview phone, pg_done_fn fn,
+	void *ctx);
+
 /* Nobody runs it any more, and nothing more is accepted for it. Three statements. */
 void store_session_delete(struct store_tx *tx, int32_t tenant_id, int32_t id);
 /* Fail up to `limit` open messages of a deleted session, with their events. One row: how many they

@@ -44,17 +44,20 @@ static struct json *session_view(const struct store_session *session)
 
 /* --- making --- */
 
-static void read_engine(struct body_reader *reader, struct strview *ret_engine)
+static void read_engine(
+	struct body_reader *reader, bool has_baileys, struct strview *ret_engine)
 {
 	static const struct body_text_rule rule = {BODY_REQUIRED, 64, true, true};
 
 	if (!body_text(reader, "engine", &rule, ret_engine))
 		return;
-	if (sv_eq_cstr(*ret_engine, "baileys"))
-		body_reader_fail(reader, "engine",
-			"baileys is not available in this deployment, only sandbox is");
-	else if (!sv_eq_cstr(*ret_engine, "sandbox"))
+	if (sv_eq_cstr(*ret_engine, "baileys")) {
+		if (!has_baileys)
+			body_reader_fail(reader, "engine",
+				"baileys is not available in this deployment, only sandbox is");
+	} else if (!sv_eq_cstr(*ret_engine, "sandbox")) {
 		body_reader_fail(reader, "engine", "must be one of sandbox, baileys");
+	}
 }
 
 /* False: the call was answered. */
@@ -73,7 +76,9 @@ static bool session_read(struct api_call *call, struct store_session *ret_sessio
 	};
 	field_errors_init(&errors, call->pool);
 	body_reader_init(&reader, call->body, "", call->pool, &errors);
-	read_engine(&reader, &ret_session->engine);
+	read_engine(&reader,
+		setting_text(daemon_settings(call->api->daemon), SETTING_BAILEYS_DIR)[0] != '\0',
+		&ret_session->engine);
 	(void)body_text(&reader, "name", &name_rule, &ret_session->name);
 	(void)body_int(
 		&reader, "rate_per_min", BODY_OPTIONAL, 0, MAX_RATE, &ret_session->rate_per_min);
@@ -199,51 +204,6 @@ static void on_got(void *ctx, const struct pg_result *result)
 void handle_session_get(struct api_call *call)
 {
 	session_find(call, on_got);
-}
-
-/* --- pairing: only the sandbox engine is built, which needs none --- */
-
-/* The shared session is the operator's to pair: for a tenant it has nothing to scan, as if it did
- * not exist. */
-static void on_to_pair(void *ctx, const struct pg_result *result)
-{
-	struct api_call *call = ctx;
-
-	if (!api_call_pg_ok(call, result))
-		return;
-	if (pg_rows(result) == 0 || store_session_at(result, 0, call->pool).is_shared) {
-		api_reply_not_found(call, "Session");
-		return;
-	}
-	struct store_session session = store_session_at(result, 0, call->pool);
-	api_reply_problem(call, PROBLEM_CONFLICT,
-		"There is nothing to scan: the session's engine is %.*s and its state is %.*s",
-		SV_ARG(session.engine), SV_ARG(session.state));
-}
-
-void handle_session_qr(struct api_call *call)
-{
-	session_find(call, on_to_pair);
-}
-
-void handle_session_pairing_code(struct api_call *call)
-{
-	static const struct body_text_rule rule = {BODY_REQUIRED, 64, true, false};
-	struct body_reader reader;
-	struct field_errors errors;
-	struct strview text;
-	char phone[PHONE_SIZE];
-	struct err err;
-
-	field_errors_init(&errors, call->pool);
-	body_reader_init(&reader, call->body, "", call->pool, &errors);
-	if (body_text(&reader, "phone_number", &rule, &text) && phone_parse(text, phone, &err) != 0)
-		body_reader_fail(&reader, "phone_number", "%s", err.text);
-	body_reader_end(&reader);
-	if (errors.n > 0)
-		api_reply_invalid(call, &errors);
-	else
-		session_find(call, on_to_pair);
 }
 
 /* --- deleting --- */

@@ -1,5 +1,4 @@
 /* fork() and exec() of Node. */
-#define _GNU_SOURCE
 #include "services/gateway/baileys_spawn.h"
 
 #include <errno.h>

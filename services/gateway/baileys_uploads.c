@@ -1,4 +1,6 @@
 /* Files that WhatsApp's users sent, in parts from the worker, whole to Postgres, by their hash. */
+#include <string.h>
+
 #include "common/base/check.h"
 #include "common/base/digest.h"
 #include "common/base/mem.h"

@@ -3,6 +3,7 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/event.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>

@@ -39,10 +39,10 @@
 	" FROM told t"
 
 #define HELD_ROWS(count, source)                                                                   \
-	" SELECT 0 AS kind, h.id AS session_id, 0 AS partition, (SELECT count(*)"                  \
+	" SELECT 0, h.id, 0, (SELECT count(*)"                                                     \
 	" FROM " count " k"                                                                        \
-	" WHERE k.session_id = h.id) AS number, 0 AS attempts, 0 AS webhook_id,"                   \
-	" NULL::timestamptz AS created_at, NULL::text AS message_id, NULL::text AS phone"          \
+	" WHERE k.session_id = h.id), 0, 0,"                                                       \
+	" NULL::timestamptz, NULL::text, NULL::text"                                               \
 	" FROM held h"                                                                             \
 	" WHERE (h.id, h.epoch) IN (SELECT i.session_id, i.epoch FROM " source " i)"
 
@@ -104,19 +104,19 @@ static const struct pg_stmt inbound_stmt = {
 /* What is meant is of the same conversation; what is erased stays so. */
 static const struct pg_stmt changes_stmt = {
 	.name = "gateway_changes",
-	.sql = "WITH change AS MATERIALIZED ("
+	.sql = "WITH change AS ("
 	       " SELECT u.*"
 	       " FROM unnest($1::int4[], $2::int8[], $3::text[], $4::text[], $5::bool[],"
 	       " $6::int4[], $7::text[], $8::text[], $9::timestamptz[]) WITH ORDINALITY"
 	       " AS u(session_id, epoch, wa, phone, from_me, kind, target, body, at,"
 	       " place)), " GATEWAY_SQL_HELD("change") ", " KEYS("$10", "$11", "$12", "$13")
-	       ", fresh AS MATERIALIZED ("
+	       ", fresh AS ("
 	       " SELECT DISTINCT ON (c.session_id, c.wa, c.from_me) c.*"
 	       " FROM change c"
-	       " JOIN held h ON h.id = c.session_id AND h.epoch = c.epoch"
+	       " JOIN held h ON (h.id, h.epoch) = (c.session_id, c.epoch)"
 	       " WHERE NOT EXISTS (SELECT FROM message_changes x"
-	       " WHERE x.session_id = c.session_id AND x.wa_message_id = c.wa"
-	       " AND x.from_me = c.from_me)"
+	       " WHERE (x.session_id, x.wa_message_id, x.from_me) ="
+	       " (c.session_id, c.wa, c.from_me))"
 	       " ORDER BY c.session_id, c.wa, c.from_me, c.place"
 	       "), meant AS MATERIALIZED ("
 	       " SELECT f.*, m.id AS message_id, m.contact_id, m.tenant_id,"
@@ -156,8 +156,8 @@ static const struct pg_stmt changes_stmt = {
 	       " x.at, CASE WHEN x.kind = 2"
 	       " THEN jsonb_build_object('emoji', coalesce(x.body, ''))::text END AS data"
 	       " FROM meant x"
-	       " JOIN kept k ON k.session_id = x.session_id AND k.wa_message_id = x.wa"
-	       " AND k.from_me = x.from_me"
+	       " JOIN kept k ON (k.session_id, k.wa_message_id, k.from_me) ="
+	       " (x.session_id, x.wa, x.from_me)"
 	       " WHERE x.message_id IS NOT NULL AND NOT x.erased AND NOT x.from_me"
 	       "), " GATEWAY_SQL_TOLD HELD_ROWS("kept", "change") EVENT_ROWS,
 };

@@ -1,0 +1,103 @@
+# Sourced by ./run: Node, the WhatsApp worker's packages, and the WhatsApp double.
+
+WORKER_DIR=$ROOT/services/gateway/baileys
+DOUBLE_DIR=$ROOT/tests/whatsapp
+NODE_MAJOR=20
+NODE='' # a Node.js that is new enough; empty when there is none
+
+node_is_new() {
+  local version
+  version=$("$1" --version 2>/dev/null) || return 1
+  version=${version#v}
+  [ "${version%%.*}" -ge "$NODE_MAJOR" ]
+}
+
+# Sets NODE: this machine's, or where that is older, the one that the npm package `node` brings.
+node_find() {
+  local own=$ROOT/build/node
+  [ -z "$NODE" ] || return 0
+  packages_install "$PACKAGES_NODE"
+  NODE=$(command -v node)
+  node_is_new "$NODE" && return 0
+  NODE=$own/node_modules/node/bin/node
+  node_is_new "$NODE" && return 0
+  mkdir -p "$own"
+  say "Installing Node.js $NODE_MAJOR (this machine's is older)"
+  (cd "$own" && npm install --no-save --no-fund --no-audit "node@$NODE_MAJOR" >npm.log 2>&1) || true
+  node_is_new "$NODE" || {
+    NODE=''
+    return 1
+  }
+}
+
+# npm_install FOLDER: what its lock file names, when that is not there yet.
+npm_install() {
+  local stamp=$1/node_modules/.installed-for log
+  cmp -s "$1/package-lock.json" "$stamp" && return 0
+  log=$(mktemp)
+  if (cd "$1" && npm ci --ignore-scripts --omit=dev >"$log" 2>&1); then
+    cp "$1/package-lock.json" "$stamp"
+    rm -f "$log"
+    return 0
+  fi
+  tail -n 5 "$log" >&2
+  rm -f "$log"
+  return 1
+}
+
+# Without its packages the stack still runs: sessions with engine baileys are refused then. A lock, for two stacks may start.
+worker_prepare() {
+  (
+    flock 7
+    node_find && npm_install "$WORKER_DIR"
+  ) 7>"$BUILD_DIR/npm.lock" && node_find ||
+    { NODE='' && say "The WhatsApp worker cannot be had now (above): sessions with engine baileys are refused."; }
+}
+
+double_prepare() {
+  local ready=$DATA/whatsapp/ready.json pid command
+  [ -n "$NODE" ] || die "the WhatsApp double needs Node.js and npm"
+  npm_install "$DOUBLE_DIR" || die "the npm packages of tests/whatsapp cannot be had"
+  mkdir -p -m 700 "$DATA/whatsapp"
+  ports_choose whatsapp-1 whatsapp-admin
+  rm -f "$ready"
+  # Once for a moment: it makes the certificates and the root key that the gateways are told of.
+  mapfile -t command < <(double_command "$ready")
+  "${command[@]}" >"$DATA/log/whatsapp-1.log" 2>&1 </dev/null &
+  pid=$!
+  until [ -s "$ready" ]; do
+    kill -0 "$pid" 2>/dev/null || die_with_log "the WhatsApp double ended" whatsapp-1
+    sleep 0.1
+  done
+  kill -TERM "$pid"
+  wait "$pid" || true
+}
+
+# double_info NAME FILE: a value out of what it says when it is ready.
+double_info() {
+  sed -n "s/.*\"$1\": *\"\{0,1\}\([^\",}]*\).*/\1/p" "$2"
+}
+
+# A word a line.
+double_command() {
+  printf '%s\n' "$NODE" "$DOUBLE_DIR/server.mjs" --port "$(port_of whatsapp-1)" --admin-port "$(port_of whatsapp-admin)" \
+    --data "$DATA/whatsapp" --ready-file "$1"
+}
+
+double_spec() {
+  local ready=$DATA/whatsapp/ready.json
+  spec_process whatsapp-1 0 TERM 10
+  double_command "$ready" | sed 's/^/arg /'
+}
+
+# What tells a gateway of its worker, and of the WhatsApp that it speaks to.
+worker_env() {
+  [ -n "$NODE" ] || return 0
+  printf 'env WA_BAILEYS_DIR=%s\n' "${WA_BAILEYS_DIR:-$WORKER_DIR}"
+  [ "$1" = gateway ] || return 0
+  printf 'env WA_NODE=%s\n' "${WA_NODE:-$NODE}"
+  [ "$DOUBLE" = yes ] || return 0
+  local ready=$DATA/whatsapp/ready.json
+  printf 'env WA_WHATSAPP_WS_URL=%s\nenv WA_WHATSAPP_CA_FILE=%s\nenv WA_WHATSAPP_ROOT_KEY=%s\n' \
+    "$(double_info ws_url "$ready")" "$(double_info ca_file "$ready")" "$(double_info root_key "$ready")"
+}
