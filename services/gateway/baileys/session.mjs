@@ -27,7 +27,7 @@ export class Session {
   #tries = 0;
   #longWaits = 0;
   #timer = null;
-  #connectedAt = 0;
+  #connectedAt = 0; // 0: not since the last try
   #pairingPhone = null; // digits: by code; null: by QR
   #qrCodes = 0;
   #closed = false;
@@ -127,8 +127,13 @@ export class Session {
 
   #retry(state, reason) {
     this.#setState(state, reason);
-    if (Date.now() - this.#connectedAt < SETTLED_MS || this.#connectedAt === 0) this.#tries++;
-    else this.#tries = 1;
+    this.#connectLater();
+  }
+
+  #connectLater() {
+    const held = this.#connectedAt !== 0 && Date.now() - this.#connectedAt >= SETTLED_MS;
+    this.#connectedAt = 0;
+    this.#tries = held ? 1 : this.#tries + 1;
     this.#connectAfter(backoffMs(this.#tries - 1));
   }
 
@@ -224,8 +229,7 @@ export class Session {
   #repair({ state, reason }) {
     this.#begin(initAuthCreds());
     this.#setState(state, reason);
-    this.#tries++;
-    this.#connectAfter(backoffMs(this.#tries - 1));
+    this.#connectLater();
   }
 
   async #stop({ wipe, state, reason }) {

@@ -16,6 +16,7 @@ export class Worker {
   #sessions = new Map(); // line → Session
   #congested = false;
   #beatDueAt = 0;
+  #rejections = 0; // since the last heartbeat
 
   // stream: a duplex one to the gateway. Its end is ours.
   constructor(stream) {
@@ -27,7 +28,9 @@ export class Worker {
     for (const event of ['end', 'close', 'error']) this.#stream.on(event, () => process.exit(0));
     process.on('uncaughtException', (error) => this.#fatal(`uncaught_${wordOf(error)}`));
     // Baileys leaves promises to themselves; one that fails there is no reason to end everybody's connection.
-    process.on('unhandledRejection', () => this.#gateway.log('warn', 'unhandled_rejection'));
+    process.on('unhandledRejection', () => {
+      this.#rejections++;
+    });
     this.#gateway.on('frame', (frame) => this.#take(frame));
     this.#gateway.on('congested', (congested) => {
       this.#congested = congested;
@@ -74,6 +77,8 @@ export class Worker {
     const lagMs = Math.max(0, Math.round(now - this.#beatDueAt));
     this.#beatDueAt = now + heartbeatMs;
     this.#gateway.send('heartbeat', { rss, heap: heapUsed, lines: this.#sessions.size, lagMs });
+    if (this.#rejections > 0) this.#gateway.log('warn', 'unhandled_rejection');
+    this.#rejections = 0;
   }
 
   #open({ line, sessionId, creds }) {

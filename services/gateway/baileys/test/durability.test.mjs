@@ -136,6 +136,39 @@ for (const [code, verdict, name] of [[463, 'later', 'reach_out_limited'], [479, 
   });
 }
 
+test('who asks again for a message that an earlier worker sent gets it', async () => {
+  const company = await double.pair(gateway);
+  await double.call('PATCH', `/phones/${customer}`, { online: false });
+  await double.fault({ kind: 'undecryptable', to: customer });
+  const waId = newId();
+  gateway.sendText(company.line, customer, waId, 'read me');
+  await gateway.next('acked', (frame) => frame.waId === waId);
+  const { messages } = company.session;
+  await gateway.kill();
+  gateway = await double.gateway();
+  const line = gateway.open(company.session);
+  await gateway.state(line, 'connected');
+  assert.ok(messages.has(waId));
+  await double.call('PATCH', `/phones/${customer}`, { online: true });
+  const [entry] = await double.inbox(customer, 1);
+  assert.deepEqual([entry.id, entry.body], [waId, 'read me']);
+  await gateway.next('get_message', (frame) => frame.waId === waId);
+});
+
+test('whoever answers a first message may be written to under WhatsApp’s privacy tokens', async () => {
+  const company = await double.pair(gateway);
+  const first = newId();
+  gateway.sendText(company.line, customer, first, 'hello');
+  await double.inbox(customer, 1);
+  const [id] = await double.write(customer, company.number, { text: 'hello yourself' });
+  await inbound(id);
+  await double.companions(company.number, ([one]) => one.waiting === 0);
+  await double.fault({ kind: 'tctoken_required', times: 'always' });
+  const waId = newId();
+  gateway.sendText(company.line, customer, waId, 'as I said');
+  await gateway.next('acked', (frame) => frame.waId === waId);
+});
+
 test('an unanswered question about the number is no success', async () => {
   const company = await double.pair(gateway);
   await double.fault({ kind: 'iq_silent', xmlns: 'usync', from: company.number, times: 'always' });

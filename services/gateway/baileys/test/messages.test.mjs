@@ -72,6 +72,11 @@ for (const [type, contentType, extra] of [
   });
 }
 
+test('the device takes the name of its owner and is present', async () => {
+  const [{ presence }] = await double.companions(company.number, ([one]) => one.presence === 'available');
+  assert.equal(presence, 'available');
+});
+
 test('a text and its reply', async () => {
   const first = await written({ text: 'hello' });
   assert.deepEqual(said(first.frame), { type: 'text', body: 'hello', phone: customer, fromMe: 0 });
