@@ -1,6 +1,6 @@
 // The worker: one process, many WhatsApp sessions, driven by the gateway over descriptor 3. See docs/engine-baileys.md.
 import './silence.mjs';
-import './signal_queue.mjs';
+import './libsignal_mended.mjs';
 import { Socket } from 'node:net';
 import { Worker } from './worker.mjs';
 

@@ -2,9 +2,10 @@
 // gateway has committed it together with the keys that it moved; so Baileys, which sends its receipt when decryption is
 // over, sends it after that commit. An encrypted one leaves only after its keys are committed, so that no key is ever
 // used twice, whoever takes the session over.
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Curve, DEFAULT_CONNECTION_CONFIG, jidDecode } from 'baileys';
+import { asOwner, openSessionOf } from './libsignal_mended.mjs';
 import { Lru } from './lru.mjs';
-import { asOwner } from './signal_queue.mjs';
 import { makeTransactions } from './transactions.mjs';
 
 const UNMAPPED_FOR_MS = 60_000;
@@ -13,6 +14,14 @@ const MAPPING_TTL_MS = 24 * 3600_000;
 
 // An empty message, padded as they are: Baileys acknowledges it like any other and finds nothing in it.
 const NOTHING = Buffer.from([1]);
+
+const keeping = new AsyncLocalStorage();
+
+// Runs work in which no session is replaced by a new one with the same device. Baileys begins a new one with everybody
+// whose devices it asks for, so that messages on both cross; asking for devices is no reason to.
+export function keepingSessions(work) {
+  return keeping.run(true, work);
+}
 
 // Baileys asks the server again and again for the LID of a number that has none.
 function rememberingUnmapped(fetchMappings) {
@@ -66,6 +75,21 @@ export function makeRepositoryMaker({ owner, store, receiver }) {
         }
       });
 
+    const hasSessionLike = async (jid, { identityKey, registrationId }) => {
+      const address = inner.jidToSignalProtocolAddress((await lidMapping.getLIDForPN(jid)) ?? jid);
+      const { [address]: record } = await keys.get('session', [address]);
+      const open = openSessionOf(record);
+      return open !== null && open.registrationId === registrationId && open.identityKey.equals(Buffer.from(identityKey));
+    };
+
+    const injectE2ESession = (args) => {
+      checkBundle(args.session);
+      return inTransaction(args.jid, async () => {
+        if (keeping.getStore() && (await hasSessionLike(args.jid, args.session))) return;
+        await inner.injectE2ESession(args);
+      });
+    };
+
     async function decryptMessage(args) {
       try {
         return await inTransaction(args.jid, async () => {
@@ -85,10 +109,7 @@ export function makeRepositoryMaker({ owner, store, receiver }) {
       ...inner,
       decryptMessage,
       encryptMessage: (args) => inTransaction(args.jid, () => inner.encryptMessage(args)),
-      injectE2ESession: (args) => {
-        checkBundle(args.session);
-        return inTransaction(args.jid, () => inner.injectE2ESession(args));
-      },
+      injectE2ESession,
       migrateSession: (from, to) => inTransaction(to, () => inner.migrateSession(from, to)),
       deleteSession: (jids) => jids.length > 0 && inTransaction(jids[0], () => inner.deleteSession(jids)),
     };

@@ -1,9 +1,10 @@
 // Messages on their way out: is the number on WhatsApp, which devices has it, build, upload, encrypt, send. What became
 // of one comes from the server's ack alone.
-import { jidNormalizedUser } from 'baileys';
+import { areJidsSameUser, jidNormalizedUser } from 'baileys';
 import { LineBroken } from './gateway.mjs';
 import { Lru } from './lru.mjs';
 import { makeMessage } from './outgoing.mjs';
+import { keepingSessions } from './repository.mjs';
 import { Turns } from './turns.mjs';
 
 const WAITING = 5_000;
@@ -90,12 +91,18 @@ export class Sender {
     const { sock } = connection;
     const jid = await this.#jidOf(sock, frame.phone);
     const message = await this.#make(connection, frame, jid);
-    const devices = await sock.getUSyncDevices([jid], true, false);
-    if (devices.length === 0) throw retry('no_devices', 'WhatsApp did not say which devices the number has');
+    if (!(await this.#hasDevices(sock, jid))) throw retry('no_devices', 'WhatsApp did not say which devices the number has');
     if (this.#connection !== connection) throw retry('not_connected', 'the connection to WhatsApp was lost');
     this.#recipients.set(frame.waId, jid);
     attempt.mayHaveLeft = true;
     await sock.relayMessage(jid, message, { messageId: frame.waId });
+  }
+
+  // relayMessage() asks for the same devices, and finds them in its cache then.
+  async #hasDevices(sock, jid) {
+    const own = jidNormalizedUser(this.#userJid);
+    const devices = await keepingSessions(() => sock.getUSyncDevices([own, jid], true, false));
+    return devices.some((device) => areJidsSameUser(device.jid, jid));
   }
 
   async #jidOf(sock, phone) {

@@ -4,13 +4,14 @@ import { createCipheriv, createHash, createHmac, randomBytes } from 'node:crypto
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createRequire } from 'node:module';
 import { mock, test } from 'node:test';
-import { asOwner } from '../signal_queue.mjs';
+import { asOwner, openSessionOf } from '../libsignal_mended.mjs';
 import { Curve, getMediaKeys, proto } from 'baileys';
 import { contentOf, inboundOf } from '../content.mjs';
 import { downloadMedia, mediaUrl } from '../media_download.mjs';
 import { backoffMs, longWaitMs, whatNext } from '../reasons.mjs';
 import { checkChain, verifySignature } from '../trust.mjs';
 
+const fromBaileys = createRequire(createRequire(import.meta.url).resolve('baileys/package.json'));
 const message = (fields) => proto.Message.decode(proto.Message.encode(proto.Message.fromObject(fields)).finish());
 const said = (fields) => inboundOf(contentOf(message(fields)));
 
@@ -131,8 +132,56 @@ test('a chain is for the key that the server proved, by the issuer that signed i
   assert.throws(() => checkChain(chain({}, { notAfter: 150 }), key, 200), /expired/);
 });
 
+// Two parties with a session each way, as libsignal keeps them.
+function makeParty() {
+  const libsignal = fromBaileys('libsignal');
+  const pair = () => libsignal.curve.generateKeyPair();
+  const [identity, signed] = [pair(), pair()];
+  let record = null;
+  const storage = {
+    loadSession: async () => record && libsignal.SessionRecord.deserialize(record),
+    storeSession: async (_address, changed) => {
+      record = changed.serialize();
+    },
+    isTrustedIdentity: async () => true,
+    loadSignedPreKey: async () => signed,
+    loadPreKey: async () => undefined,
+    getOurRegistrationId: async () => 7,
+    getOurIdentity: async () => identity,
+  };
+  const address = new libsignal.ProtocolAddress(`party ${Math.random()}`, 0);
+  const cipher = new libsignal.SessionCipher(storage, address);
+  return {
+    begin: ({ identityKey, signedKey }) =>
+      new libsignal.SessionBuilder(storage, address).initOutgoing({
+        registrationId: 7,
+        identityKey,
+        signedPreKey: { keyId: 1, publicKey: signedKey, signature: Buffer.alloc(64) },
+      }),
+    keys: { identityKey: identity.pubKey, signedKey: signed.pubKey },
+    encrypt: async (text) => cipher.encrypt(Buffer.from(text)),
+    decrypt: async ({ type, body }) => {
+      const bytes = Buffer.from(body, 'binary');
+      return (await (type === 3 ? cipher.decryptPreKeyWhisperMessage(bytes) : cipher.decryptWhisperMessage(bytes))).toString();
+    },
+    record: () => record,
+  };
+}
+
+test('a session that cannot read a message is left as it was', async () => {
+  const [ours, theirs] = [makeParty(), makeParty()];
+  await ours.begin(theirs.keys);
+  await theirs.decrypt(await ours.encrypt('one'));
+  await ours.decrypt(await theirs.encrypt('two'));
+  await ours.begin(theirs.keys); // a second session, while an answer in the first is on its way
+  assert.equal(await ours.decrypt(await theirs.encrypt('three')), 'three');
+  assert.equal(await theirs.decrypt(await ours.encrypt('four')), 'four');
+  const { identityKey } = openSessionOf(ours.record());
+  assert.ok(identityKey.equals(theirs.keys.identityKey));
+});
+
 test('a job in libsignal’s queue keeps its own context, and sessions do not wait for each other', async () => {
-  const queueJob = createRequire(createRequire(import.meta.url).resolve('baileys/package.json'))('libsignal/src/queue_job.js');
+  const queueJob = fromBaileys('libsignal/src/queue_job.js');
   const context = new AsyncLocalStorage();
   let release;
   const blocked = new Promise((resolve) => {

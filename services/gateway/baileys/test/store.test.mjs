@@ -1,7 +1,7 @@
 // Keys: what is read, what is known before it is committed, and transactions that keep to themselves.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import '../signal_queue.mjs';
+import '../libsignal_mended.mjs';
 import { KeyStore } from '../key_store.mjs';
 import { Lru } from '../lru.mjs';
 import { makeTransactions } from '../transactions.mjs';

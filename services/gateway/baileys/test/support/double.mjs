@@ -59,7 +59,7 @@ class Double {
 
   async inbox(number, count, since = 0) {
     const entries = await this.get(`/phones/${number}/inbox?since=${since}&wait=${count}&timeout=20000`);
-    if (entries.length < count) throw new Error(`${number} shows ${entries.length} of ${count}: ${JSON.stringify(entries)}`);
+    if (entries.length < count) throw new Error(`${number} shows ${entries.length} of ${count}`);
     return entries;
   }
 

@@ -112,9 +112,11 @@ export class FakeGateway {
     return this.next('state', (frame) => frame.line === line && frame.state === state);
   }
 
+  // What it had written is still taken, before anybody else may read its keys.
   async kill() {
+    const emptied = new Promise((resolve) => this.pipe.once('close', resolve));
     this.#worker.kill('SIGKILL');
-    await this.exited;
+    await Promise.all([this.exited, emptied]);
   }
 
   async stop() {
