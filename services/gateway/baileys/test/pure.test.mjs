@@ -149,7 +149,7 @@ function makeParty() {
     getOurRegistrationId: async () => 7,
     getOurIdentity: async () => identity,
   };
-  const address = new libsignal.ProtocolAddress(`party ${Math.random()}`, 0);
+  const address = new libsignal.ProtocolAddress(randomBytes(8).toString('hex'), 0);
   const cipher = new libsignal.SessionCipher(storage, address);
   return {
     begin: ({ identityKey, signedKey }) =>
