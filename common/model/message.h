@@ -54,5 +54,7 @@ bool message_may_move(enum message_status from, enum message_status to, bool out
 #define ERROR_SET_ASIDE       "set_aside"
 #define ERROR_REJECTED        "rejected"
 #define ERROR_ERASED          "erased"
+/* While it is queued: WhatsApp takes nothing for this contact from this number for now (463). */
+#define ERROR_REACH_OUT_LIMITED "reach_out_limited"
 
 #endif

@@ -3,7 +3,8 @@
 
 static const struct pg_stmt event_list = {"api_event_list",
 	"SELECT e.xid, e.sequence, e.created_at, e.at, e.tenant_id, e.contact_id, e.type,"
-	" e.message_id, e.data, m.type, m.session_id, m.erased, m.phone, m.body, m.caption,"
+	" e.message_id, e.data, m.type, m.session_id, m.erased, m.phone,"
+	" CASE WHEN e.type = 3 THEN coalesce(m.edited_body, m.body) ELSE m.body END, m.caption,"
 	" m.media_sha256, m.filename, m.external_ref, m.error, m.error_code"
 	" FROM events e LEFT JOIN messages m ON m.id = e.message_id"
 	" WHERE e.tenant_id = $1::int4 AND (e.xid, e.sequence) > ($2::int8, $3::int8)"

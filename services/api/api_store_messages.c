@@ -3,10 +3,12 @@
 
 #define MESSAGE_COLUMNS                                                                            \
 	"m.id, m.contact_id, m.phone, m.direction, m.type, m.status, m.open, m.outcome_unknown,"   \
-	" m.session_id, m.attempts, m.body, m.caption, m.media_url, m.media_sha256, m.filename,"   \
+	" m.session_id, m.attempts, coalesce(m.edited_body, m.body), m.caption, m.media_url, m.media_sha256, m.filename,"   \
 	" m.external_ref, m.metadata, m.error, m.error_code, m.created_at, m.send_at,"             \
 	" m.valid_until, m.queued_at, m.sending_at, m.sent_at, m.delivered_at, m.read_at,"         \
-	" m.failed_at, m.cancelled_at, m.expired_at, m.next_attempt_at"
+	" m.failed_at, m.cancelled_at, m.expired_at, m.next_attempt_at, m.edited_at,"             \
+	" m.deleted_at, m.detail::text, (SELECT r.id FROM messages r"                              \
+	" WHERE r.wa_message_id = m.reply_to AND r.session_id = m.session_id LIMIT 1)"
 
 static const struct pg_stmt message_get = {"api_message_get",
 	"SELECT " MESSAGE_COLUMNS ", m.open AND m.queue_seq IS NOT NULL AND EXISTS ("
@@ -129,7 +131,8 @@ static void read_times(const struct pg_result *result, int row, struct store_mes
 		&ret_message->valid_until, &ret_message->queued_at, &ret_message->sending_at,
 		&ret_message->sent_at, &ret_message->delivered_at, &ret_message->read_at,
 		&ret_message->failed_at, &ret_message->cancelled_at, &ret_message->expired_at,
-		&ret_message->next_attempt_at};
+		&ret_message->next_attempt_at, &ret_message->edited_at,
+		&ret_message->deleted_at};
 	for (size_t i = 0; i < array_len(times); i++)
 		*times[i] = pg_time(result, row, 19 + (int)i);
 }
@@ -147,7 +150,9 @@ struct store_message store_message_at(const struct pg_result *result, int row, s
 		.outcome_unknown = pg_bool(result, row, 7),
 		.session_id = (int32_t)pg_int(result, row, 8),
 		.attempts = (int)pg_int(result, row, 9),
-		.behind_another = pg_bool(result, row, 31),
+		.detail = pool_sv(pool, pg_text(result, row, 33)),
+		.reply_to = pool_sv(pool, pg_text(result, row, 34)),
+		.behind_another = pg_bool(result, row, 35),
 	};
 	read_texts(result, row, pool, &message);
 	read_times(result, row, &message);

@@ -41,6 +41,10 @@ struct store_message {
 	int64_t cancelled_at;
 	int64_t expired_at;
 	int64_t next_attempt_at;
+	int64_t edited_at;       /* body is the newest text then */
+	int64_t deleted_at;      /* by who wrote it */
+	struct strview detail;   /* JSON, of a location or contacts */
+	struct strview reply_to; /* id of the message that it answers, when that is known */
 };
 
 void store_message_get(

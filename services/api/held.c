@@ -11,6 +11,13 @@ static bool held_set(struct held *held, const char *reason, int64_t until)
 	return true;
 }
 
+/* WhatsApp may have said why it wants to hear nothing of it yet. */
+static const char *held_code(const struct store_message *message)
+{
+	return sv_eq_cstr(message->error_code, ERROR_REACH_OUT_LIMITED) ? ERROR_REACH_OUT_LIMITED
+									: "retry";
+}
+
 bool held_of_message(const struct store_message *message, int64_t now, struct held *ret_held)
 {
 	if (!message->is_open)
@@ -20,7 +27,7 @@ bool held_of_message(const struct store_message *message, int64_t now, struct he
 	if (message->behind_another)
 		return held_set(ret_held, "earlier_message", -1);
 	if (message->next_attempt_at != PG_TIME_NULL && message->next_attempt_at > now)
-		return held_set(ret_held, "retry", message->next_attempt_at);
+		return held_set(ret_held, held_code(message), message->next_attempt_at);
 	return false;
 }
 

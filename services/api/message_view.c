@@ -1,9 +1,9 @@
 /* What a caller sees of a message. */
 #include "services/api/message_view.h"
 
-static struct json *metadata_view(struct strview metadata)
+static struct json *json_view(struct strview text)
 {
-	return sv_is_null(metadata) ? json_new_null() : json_parse(metadata, NULL);
+	return sv_is_null(text) ? json_new_null() : json_parse(text, NULL);
 }
 
 static void set_times(struct json *view, const struct store_message *message)
@@ -20,6 +20,8 @@ static void set_times(struct json *view, const struct store_message *message)
 	json_set_time(view, "cancelled_at", message->cancelled_at);
 	json_set_time(view, "expired_at", message->expired_at);
 	json_set_time(view, "next_attempt_at", message->next_attempt_at);
+	json_set_time(view, "edited_at", message->edited_at);
+	json_set_time(view, "deleted_at", message->deleted_at);
 }
 
 struct json *message_view(const struct store_message *message)
@@ -37,8 +39,10 @@ struct json *message_view(const struct store_message *message)
 	json_set_sv(view, "media_sha256", message->media_sha256);
 	json_set_sv(view, "filename", message->filename);
 	json_set_cstr(view, "status", message_status_name(message->status));
+	json_set(view, "detail", json_view(message->detail));
+	json_set_sv(view, "reply_to", message->reply_to);
 	json_set_sv(view, "external_ref", message->external_ref);
-	json_set(view, "metadata", metadata_view(message->metadata));
+	json_set(view, "metadata", json_view(message->metadata));
 	json_set_sv(view, "error", message->error);
 	json_set_sv(view, "error_code", message->error_code);
 	json_set_int(view, "attempts", message->attempts);

@@ -18,7 +18,7 @@ struct baileys { /* of this process */
 	const struct settings *settings;
 	char *url;
 	struct secret_box *box;
-	struct pg_conn *conn;       /* keys, and what the worker asks for */
+	struct pg_conn *conn;       /* keys, and what the worker asks for; NULL: it cannot work */
 	struct pg_conn *media_conn; /* a large file holds up no key */
 	struct baileys_worker *worker;
 	TAILQ_HEAD(, baileys_line) lines;
@@ -28,6 +28,7 @@ struct baileys { /* of this process */
 	struct baileys_uploads *uploads;
 	struct loop_turn *turn;
 	struct loop_timer *sweep_timer;
+	struct loop_timer *warm_timer;
 };
 
 enum baileys_line_state {

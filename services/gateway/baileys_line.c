@@ -65,7 +65,8 @@ void baileys_line_free(struct baileys_line **line_at, enum engine_close why)
 	struct baileys_line *line = *line_at;
 	if (line->state == BAILEYS_LINE_OPEN)
 		post_close(line, why == ENGINE_CLOSE_DELETED ? "deleted" : "released");
-	pg_conn_forget(line->baileys->conn, line);
+	if (line->baileys->conn != NULL)
+		pg_conn_forget(line->baileys->conn, line);
 	baileys_answers_forget(line);
 	baileys_uploads_forget(line->baileys->uploads, line);
 	mem_free(line);
@@ -135,11 +136,9 @@ static void on_creds(void *ctx, const struct pg_result *result)
 
 static const char *what_is_missing(const struct baileys *baileys)
 {
-	if (baileys->box == NULL)
-		return "WA_MASTER_KEY is needed to keep its keys";
 	if (setting_text(baileys->settings, SETTING_BAILEYS_DIR)[0] == '\0')
 		return "this gateway has no WhatsApp worker: WA_BAILEYS_DIR is not set";
-	return NULL;
+	return baileys->box == NULL ? "WA_MASTER_KEY is needed to keep its keys" : NULL;
 }
 
 void baileys_line_worker_up(struct baileys_line *line)

@@ -50,6 +50,12 @@ static const struct pg_stmt wipe_stmt = {
 	       " SELECT EXISTS (SELECT FROM held)",
 };
 
+static const struct pg_stmt any_stmt = {
+	.name = "baileys_any",
+	.sql = "SELECT EXISTS (SELECT FROM sessions s"
+	       " WHERE s.engine = 'baileys' AND s.deleted_at IS NULL)",
+};
+
 static const struct pg_stmt sweep_stmt = {
 	.name = "baileys_sweep",
 	.sql = "DELETE FROM session_keys k"
@@ -152,6 +158,11 @@ void baileys_store_wipe(
 	pg_param_int8(params, epoch);
 	pg_conn_query(conn, &wipe_stmt, params, QUERY_TIMEOUT_MS, fn, ctx);
 	pool_free(&pool);
+}
+
+void baileys_store_any(struct pg_conn *conn, pg_done_fn fn, void *ctx)
+{
+	pg_conn_query(conn, &any_stmt, NULL, QUERY_TIMEOUT_MS, fn, ctx);
 }
 
 void baileys_store_sweep(struct pg_conn *conn, pg_done_fn fn, void *ctx)

@@ -29,6 +29,8 @@ void baileys_store_commit(struct pg_conn *conn, int32_t session_id, int64_t epoc
 /* Forget every key; the same row. */
 void baileys_store_wipe(
 	struct pg_conn *conn, int32_t session_id, int64_t epoch, pg_done_fn fn, void *ctx);
+/* One row: are there sessions of this engine? */
+void baileys_store_any(struct pg_conn *conn, pg_done_fn fn, void *ctx);
 /* Forget the keys of sessions that were deleted. */
 void baileys_store_sweep(struct pg_conn *conn, pg_done_fn fn, void *ctx);
 

@@ -14,6 +14,7 @@
 #define CONN_APP       "gateway baileys"
 #define MEDIA_CONN_APP "gateway baileys media"
 #define SWEEP_MS       6000     /* after a deletion: its logout needs its credentials until then */
+#define WARM_MS        5000     /* is there a session, though another gateway's? */
 #define UNSENT_MAX     16777216 /* bytes that the worker has not taken: no more sends */
 
 static struct strview number_key(const int64_t *number)
@@ -107,12 +108,38 @@ static void on_sweep(void *ctx)
 	baileys_store_sweep(baileys->conn, on_swept, baileys);
 }
 
+/* --- kept warm: a gateway that takes over does not wait for its worker to start --- */
+
+static void on_any(void *ctx, const struct pg_result *result)
+{
+	struct baileys *baileys = ctx;
+	if (pg_status(result) == PG_OK && pg_bool(result, 0, 0))
+		baileys_worker_want(baileys->worker);
+	else
+		loop_timer_arm(baileys->warm_timer, WARM_MS);
+}
+
+static void on_warm(void *ctx)
+{
+	struct baileys *baileys = ctx;
+	baileys_store_any(baileys->conn, on_any, baileys);
+}
+
 /* --- the engine --- */
 
 static struct pg_conn *connect_one(struct baileys *baileys, const char *app_name)
 {
 	struct pg_conn_options options = {.url = baileys->url, .app_name = app_name};
 	return pg_conn_new(baileys->loop, &options, NULL, NULL);
+}
+
+static void begin(struct baileys *baileys)
+{
+	baileys->url = mem_strdup(setting_text(baileys->settings, SETTING_DATABASE_URL));
+	baileys->conn = connect_one(baileys, CONN_APP);
+	baileys->media_conn = connect_one(baileys, MEDIA_CONN_APP);
+	loop_timer_arm(baileys->sweep_timer, SWEEP_MS);
+	loop_timer_arm(baileys->warm_timer, 0);
 }
 
 static void *baileys_start(const struct engine_host *host)
@@ -127,27 +154,21 @@ static void *baileys_start(const struct engine_host *host)
 	baileys->by_number = keyed_new();
 	baileys->turn = loop_turn_new(host->loop, "baileys", on_turn, baileys);
 	baileys->sweep_timer = loop_timer_new(host->loop, "baileys_sweep", on_sweep, baileys);
+	baileys->warm_timer = loop_timer_new(host->loop, "baileys_warm", on_warm, baileys);
 	baileys->uploads = baileys_uploads_new(baileys);
 	baileys->worker = baileys_worker_new(
 		host->loop, host->settings, host->metrics, &events, baileys);
-	if (setting_text(host->settings, SETTING_MASTER_KEY)[0] == '\0')
+	/* Without them its sessions fail with a reason, and need no connections. */
+	if (setting_text(host->settings, SETTING_MASTER_KEY)[0] == '\0' ||
+		setting_text(host->settings, SETTING_BAILEYS_DIR)[0] == '\0')
 		return baileys;
 	baileys->box =
 		secret_box_new(sv_from(setting_text(host->settings, SETTING_MASTER_KEY)), &err);
 	if (baileys->box == NULL)
 		log_error("baileys_without_key", log_err(&err));
+	else
+		begin(baileys);
 	return baileys;
-}
-
-/* The first session: a gateway without any needs no connections for them. */
-static void begin(struct baileys *baileys)
-{
-	if (baileys->conn != NULL)
-		return;
-	baileys->url = mem_strdup(setting_text(baileys->settings, SETTING_DATABASE_URL));
-	baileys->conn = connect_one(baileys, CONN_APP);
-	baileys->media_conn = connect_one(baileys, MEDIA_CONN_APP);
-	loop_timer_arm(baileys->sweep_timer, SWEEP_MS);
 }
 
 static void baileys_stop(void *shared)
@@ -162,6 +183,7 @@ static void baileys_stop(void *shared)
 	keyed_free(&baileys->by_number);
 	loop_turn_free(&baileys->turn);
 	loop_timer_free(&baileys->sweep_timer);
+	loop_timer_free(&baileys->warm_timer);
 	mem_free(baileys->url);
 	mem_free(baileys);
 }
@@ -170,7 +192,6 @@ static void *baileys_open(void *shared, const struct engine_session *session,
 	const struct engine_events *events, void *ctx)
 {
 	struct baileys *baileys = shared;
-	begin(baileys);
 	struct baileys_line *line = baileys_line_new(baileys, session, events, ctx);
 	TAILQ_INSERT_TAIL(&baileys->lines, line, link);
 	keyed_insert(baileys->by_number, &line->node, 0, number_key(&line->number));
@@ -185,7 +206,7 @@ static void baileys_close(void *self, enum engine_close why)
 	TAILQ_REMOVE(&baileys->lines, line, link);
 	keyed_remove(baileys->by_number, &line->node);
 	baileys_line_free(&line, why);
-	if (why == ENGINE_CLOSE_DELETED)
+	if (why == ENGINE_CLOSE_DELETED && baileys->conn != NULL)
 		loop_timer_arm(baileys->sweep_timer, SWEEP_MS);
 }
 
