@@ -83,6 +83,25 @@ test('a bad frame is told once the stream is out of step', async () => {
   assert.deepEqual(bad, ['not msgpack']);
 });
 
+test('while the gateway does not take what comes, WhatsApp is not read', async () => {
+  const held = [];
+  const stream = new Duplex({ read() {}, write: (_piece, _encoding, done) => held.push(done) });
+  const gateway = new Gateway(stream, () => {});
+  const told = [];
+  gateway.on('congested', (congested) => told.push(congested));
+  const line = gateway.openLine(1, () => {});
+  const value = Buffer.alloc(4_000_000);
+  const commits = Array.from({ length: 20 }, () => line.commitKeys(null, [['session/a', value]]));
+  assert.deepEqual(told, [true]);
+  while (held.length > 0) {
+    held.shift()();
+    await new Promise(setImmediate);
+  }
+  assert.deepEqual(told, [true, false]);
+  line.close();
+  for (const commit of commits) await assert.rejects(commit, { why: 'closed' });
+});
+
 test('a file goes in parts, four at a time', async () => {
   const { line, sent, answer } = make();
   const files = Array.from({ length: 5 }, (_, i) => line.keepMedia('image/png', async () => Buffer.alloc(300_000, i)));
