@@ -8,6 +8,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/io/marked_step.h"
 #include "common/model/id.h"
 #include "common/model/partition.h"
 #include "common/model/phone.h"
@@ -268,6 +269,7 @@ static void cut(struct inbound *inbound)
 static void committed(struct inbound *inbound, const struct pg_result *result, int begin, int count)
 {
 	struct gateway *gateway = inbound->gateway;
+	MARKED_STEP("gateway_inbound_committed", inbound->batch[begin]->row.phone);
 	for (int row = 0; row < pg_rows(result); row++) {
 		if (gateway_store_row_kind(result, row) != GATEWAY_ROW_HELD)
 			continue;
@@ -324,6 +326,7 @@ static void write_part(struct inbound *inbound, int begin, int count)
 	for (int i = 0; i < count; i++)
 		rows[i] = inbound->batch[begin + i]->row;
 	inbound->is_busy = true;
+	MARKED_STEP("gateway_inbound_before_commit", rows[0].phone);
 	gateway_store_inbound(inbound->gateway->session_conn, rows, count, on_written, inbound);
 	mem_free(rows);
 }
