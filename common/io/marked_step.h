@@ -3,13 +3,12 @@
  * where a crash would hurt most. Only in builds with -Dmarked_steps=true; in all others a step is
  * nothing, neither code nor a name in the binary.
  *
- * MARKED_STEPS in the environment (no setting of the product) names a folder. A file ARM.arm in it holds one line:
- *   <who> <step> <hit> <kill|stop> <once|always> [<subject>]
- * who: an instance (gateway-1), a service (gateway: any instance of it) or *. The process that
- * reaches the step for that time (counted by itself, from 1; for this subject, when there is one)
- * gets SIGKILL or SIGSTOP, from itself, there and then. With `once` it renames the file to
- * ARM.fired.<pid> before, so that of all who match only one is hit; with `always` it makes that
- * file and the arm stays.
+ * MARKED_STEPS in the environment (no setting of the product) names a folder. A file ARM.arm in it
+ * holds one line: <who> <step> <hit> <kill|stop> <once|always> [<subject>] who: an instance
+ * (gateway-1), a service (gateway: any instance of it) or *. The process that reaches the step for
+ * that time (counted by itself, from 1; for this subject, when there is one) gets SIGKILL or
+ * SIGSTOP, from itself, there and then. With `once` it renames the file to ARM.fired.<pid> before,
+ * so that of all who match only one is hit; with `always` it makes that file and the arm stays.
  */
 #ifndef WA_IO_MARKED_STEP_H
 #define WA_IO_MARKED_STEP_H
