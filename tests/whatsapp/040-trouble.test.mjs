@@ -232,6 +232,24 @@ test('a client uploads more prekeys when few are left', async () => {
   assert.equal(client.has('close'), false);
 });
 
+test('what a client must not send is refused with 479', async () => {
+  const { business, contact, client, jid } = await meet();
+  const stranger = (await newContact()).jid;
+  const enc = (type) => ({ tag: 'enc', attrs: { v: '2', type }, content: 'ciphertext' });
+  const to = (address, type = 'msg') => ({ tag: 'participants', attrs: {}, content: [{ tag: 'to', attrs: { jid: address }, content: [enc(type)] }] });
+  for (const [id, address, content, more] of [
+    ['NO-IDENTITY', jid, [to(jid, 'pkmsg')]],
+    ['NO-KIND', jid, [to(jid, 'plain')]],
+    ['STRANGER', jid, [to(stranger)]],
+    ['GROUP', '123-456@g.us', [enc('skmsg')]],
+    ['PEER-TOKEN', jidOf(business), [enc('msg'), { tag: 'tctoken', attrs: {}, content: 'token' }], { category: 'peer' }],
+  ]) {
+    await client.do('call', 'sendNode', { tag: 'message', attrs: { id, to: address, type: 'text', ...more }, content });
+    assert.equal((await client.next('ack', (ack) => ack.id === id)).error, '479', id);
+  }
+  assert.deepEqual(await admin.get(`/phones/${contact}/inbox`), []);
+});
+
 test('no query of the clients stayed without an answer, and nothing failed inside', async () => {
   const { failures } = await admin.get('/stats');
   assert.deepEqual(failures.filter((line) => !/told to (fail|refuse)/.test(line)), []);

@@ -164,4 +164,16 @@ export class Double {
     for (const connection of this.connections) connection.drop();
     this.sockets.close();
   }
+
+  /** Resolves when the phones have dealt with all that they were given: what one does may give another something to do. */
+  async rest() {
+    for (let done = -1; done !== this.handled(); ) {
+      done = this.handled();
+      await Promise.all(this.world.accounts.map(({ phone }) => phone.work));
+    }
+  }
+
+  handled() {
+    return this.world.accounts.reduce((sum, { phone }) => sum + phone.given, 0);
+  }
 }

@@ -28,6 +28,7 @@ export class Phone {
     this.typing = {};
     this.changed = new EventEmitter().setMaxListeners(0);
     this.work = Promise.resolve();
+    this.given = 0; // how many things it was given to do
   }
 
   get device() {
@@ -36,6 +37,7 @@ export class Phone {
 
   /** One thing after the other, as ratchets must be used. Resolves to what `act` gives. */
   serial(act) {
+    this.given += 1;
     const done = this.work.then(act);
     this.work = done.catch(() => {});
     return done;

@@ -9,21 +9,33 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 const WAIT_MS = 20_000;
 const POLL_MS = 20;
 
-/** Starts both; call stop() at the end. */
-export async function startAll() {
-  const server = spawn(process.execPath, [path.join(here, '..', 'server.mjs')], { stdio: ['ignore', 'pipe', 'inherit'] });
+const ended = (child) => new Promise((resolve) => child.once('exit', resolve));
+
+/** A double in a process of its own: {info, stop()}. */
+export async function startDouble(...options) {
+  const server = spawn(process.execPath, [path.join(here, '..', 'server.mjs'), ...options], { stdio: ['ignore', 'pipe', 'inherit'] });
   const info = await new Promise((resolve, reject) => {
     server.once('exit', (code) => reject(new Error(`the double ended with ${code}`)));
     readline.createInterface({ input: server.stdout }).once('line', (line) => resolve(JSON.parse(line)));
   });
+  const stop = async () => {
+    const end = ended(server);
+    server.kill('SIGTERM');
+    await end;
+  };
+  return { info, stop };
+}
+
+/** A double and clients; call stop() at the end. */
+export async function startAll(...options) {
+  const { info, stop: stopDouble } = await startDouble(...options);
   const clients = new Clients(info);
   const stop = async () => {
-    const ended = [clients.process, server].map((child) => new Promise((resolve) => child.once('exit', resolve)));
+    const end = ended(clients.process);
     clients.process.disconnect();
-    server.kill('SIGTERM');
-    await Promise.all(ended);
+    await Promise.all([end, stopDouble()]);
   };
-  return { info, admin: new Admin(info.admin_url), clients, stop };
+  return { info, admin: new Admin(info.admin_url), clients, stop, stopDouble };
 }
 
 async function until(what, ask, met) {
