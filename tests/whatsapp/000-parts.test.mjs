@@ -1,9 +1,13 @@
 // The parts that no client of Baileys checks: the certificate chain, signatures, padding.
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
-import { test } from 'node:test';
+import { once } from 'node:events';
+import fs from 'node:fs/promises';
+import https from 'node:https';
+import { after, before, describe, test } from 'node:test';
 import './lib/quiet.mjs';
 import { proto } from 'baileys';
+import { WebSocket } from 'ws';
 import { makeKeys, sign, verify } from './lib/curve.mjs';
 import { makeJid, node, parseJid, textOf } from './lib/nodes.mjs';
 import { makeIdentity, PROLOGUE, Responder } from './lib/noise.mjs';
@@ -75,15 +79,44 @@ test('addresses', () => {
   assert.equal(textOf({ content: Buffer.from('é') }), 'é');
 });
 
-test('the admin API says what it does not know or understand', async () => {
-  const { info, admin, stop } = await startAll();
-  try {
+describe('a double', () => {
+  let info, admin, stop;
+  before(async () => ({ info, admin, stop } = await startAll()));
+  after(() => stop());
+
+  test('tells what a client needs', async () => {
+    assert.match(info.root_key, /^[0-9a-f]{64}$/);
+    assert.match(info.ws_url, /^wss:\/\/127\.0\.0\.1:\d+\/ws\/chat$/);
+    assert.deepEqual(await admin.get('/info'), info);
+  });
+
+  test('says what it does not know or understand', async () => {
     await assert.rejects(admin.get('/nothing'), ({ status }) => status === 404);
     await assert.rejects(admin.call('POST', '/phones', '{'), ({ status }) => status === 400);
     await assert.rejects(admin.phone('12ab'), ({ status }) => status === 400);
+    await assert.rejects(admin.phone('4930123456', { online: 'maybe' }), ({ status }) => status === 400);
     await assert.rejects(admin.fault({ kind: 'rain' }), ({ status }) => status === 400);
-    assert.match(info.root_key, /^[0-9a-f]{64}$/);
-  } finally {
-    await stop();
-  }
+    await assert.rejects(admin.fault({ kind: 'ack_error' }), ({ status }) => status === 400);
+  });
+
+  test('closes connections that do not speak its language, and lives on', async () => {
+    const ca = await fs.readFile(info.ca_file);
+    const hello = Buffer.concat([PROLOGUE, Buffer.from([0, 0, 2, 8, 1])]);
+    for (const bytes of [crypto.randomBytes(100), hello, Buffer.concat([PROLOGUE, Buffer.from([255, 255, 255])])]) {
+      const socket = new WebSocket(info.ws_url, { ca });
+      socket.on('open', () => socket.send(bytes));
+      await once(socket, 'close');
+    }
+    assert.equal((await admin.get('/stats')).connections, 0);
+  });
+
+  test('does not show the admin API or others files on the port of the clients', async () => {
+    const ca = await fs.readFile(info.ca_file);
+    for (const path of ['/phones', '/v/nothing', '/ws/chat']) {
+      const request = https.get(new URL(path, info.ws_url.replace('wss:', 'https:')), { ca });
+      const [response] = await once(request, 'response');
+      response.resume();
+      assert.equal(response.statusCode, 404);
+    }
+  });
 });

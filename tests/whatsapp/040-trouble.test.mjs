@@ -194,6 +194,17 @@ test('a lost message: the same id again arrives', async () => {
   assert.deepEqual((await admin.inbox(contact, 1)).map(({ copies }) => copies), [1]);
 });
 
+test('a connection that is cut instead of the acknowledgement: the same id again shows once', async () => {
+  const { contact, client, jid } = await pair({ reconnect: true });
+  await admin.fault({ kind: 'ack_cut', to: contact });
+  const id = await client.do('send', jid, { text: 'once' });
+  assert.equal((await client.next('close')).code, 428);
+  await client.next('open');
+  await client.do('resend', jid, id);
+  await client.next('ack', (ack) => ack.id === id);
+  assert.deepEqual((await admin.until(`/phones/${contact}/inbox`, ([entry]) => entry?.copies === 2)).length, 1);
+});
+
 test('a late acknowledgement comes after the receipt', async () => {
   const { contact, client, jid } = await meet();
   await admin.fault({ kind: 'ack_slow', ms: 300, to: contact });

@@ -115,8 +115,9 @@ export class Double {
 
   takeMessage(connection, element) {
     const { attrs } = element;
-    const { error, lost, afterMs } = this.router.message(connection.device, element);
-    if (lost) return;
+    const { error, lost, cut, afterMs } = this.router.message(connection.device, element);
+    if (cut) connection.drop();
+    if (lost || cut) return;
     const ack = node('ack', { class: 'message', id: attrs.id, from: attrs.to, t: now(), error });
     if (afterMs) setTimeout(() => connection.send(ack), afterMs);
     else connection.send(ack);

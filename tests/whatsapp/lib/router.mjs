@@ -17,8 +17,8 @@ export class Router {
   }
 
   /**
-   * Takes a message of a device. Gives what its acknowledgement says: {} or {error}; {lost: true} means none, {afterMs}
-   * means later.
+   * Takes a message of a device. Gives what its acknowledgement says: {} or {error}; {lost: true} means none, {cut: true} the
+   * end of the connection instead, {afterMs} later.
    */
   message(sender, stanza, { hideNumber = false } = {}) {
     const { attrs } = stanza;
@@ -37,6 +37,7 @@ export class Router {
     for (const [target, encrypted] of this.copies(stanza)) this.deliver(sender, target, stanza, encrypted, { peer, chat, hideNumber });
     this.note('messages');
     if (fault('ack_lost')) return { lost: true };
+    if (fault('ack_cut')) return { cut: true };
     return { afterMs: fault('ack_slow')?.ms };
   }
 
