@@ -5,6 +5,7 @@ BUILD_DIR=${WA_BUILD_DIR:-$ROOT/build}
 build_options() {
   case $BUILD_DIR in
     *-asan) echo -Db_sanitize=address,undefined -Db_lundef=false ;;
+    *-marked) echo -Dmarked_steps=true ;;
   esac
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "common/base/clock.h"
+#include "common/io/marked_step.h"
 #include "services/api/api_reply.h"
 #include "services/api/backlog.h"
 #include "services/api/idempotency.h"
@@ -49,6 +50,7 @@ void accept_answer_written(struct accept_item *item, int64_t queue_seq)
 	backlog_note(item->call->api->backlog, item->row.tenant_id);
 	if (!is_scheduled)
 		publish(item, queue_seq);
+	MARKED_STEP("api_accept_published", item->row.phone);
 	answer(item, 202, &accepted);
 }
 

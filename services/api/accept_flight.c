@@ -5,6 +5,7 @@
 #include "common/base/check.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/io/marked_step.h"
 #include "services/api/accept_answer.h"
 #include "services/api/accept_item.h"
 #include "services/api/api_reply.h"
@@ -90,6 +91,7 @@ static void flight_land(struct flight *flight, int n_items, const struct pg_resu
 		item->written = true;
 	}
 	for (int i = 0; i < n_items; i++) {
+		MARKED_STEP("api_accept_committed", flight->items[i]->row.phone);
 		if (flight->items[i]->written)
 			item_written(flight->items[i]);
 		else
@@ -168,6 +170,7 @@ static void flight_start(struct flight *flight)
 	if (deadline_ms < MIN_DEADLINE_MS)
 		deadline_ms = MIN_DEADLINE_MS;
 	metric_add(flight->accept->batches, 1);
+	MARKED_STEP("api_accept_before_commit", flight->items[0]->row.phone);
 	store_accept_write(
 		flight->conn, rows, flight->n_items, again, deadline_ms, on_flight, flight);
 }

@@ -30,7 +30,8 @@ static const struct pg_stmt erasure_step = {"api_erasure_step",
 	" FROM messages m WHERE m.contact_id = $1::int4 AND NOT m.erased AND NOT " IN_FLIGHT
 	" ORDER BY m.id LIMIT $2::int4 FOR NO KEY UPDATE"
 	"), blanked AS (UPDATE messages m SET erased = true, open = false, phone = '', body = NULL,"
-	" edited_body = NULL, detail = NULL, caption = NULL, media_url = NULL, media_sha256 = NULL, filename = NULL, metadata = NULL,"
+	" edited_body = NULL, detail = NULL, caption = NULL, media_url = NULL, media_sha256 = "
+	"NULL, filename = NULL, metadata = NULL,"
 	" due_at = NULL, next_attempt_at = NULL, media_wanted = false,"
 	" status = CASE WHEN p.waits THEN 8 WHEN p.unknown THEN 7 ELSE m.status END,"
 	" cancelled_at = CASE WHEN p.waits THEN now() ELSE m.cancelled_at END,"

@@ -3,10 +3,11 @@
 
 #define MESSAGE_COLUMNS                                                                            \
 	"m.id, m.contact_id, m.phone, m.direction, m.type, m.status, m.open, m.outcome_unknown,"   \
-	" m.session_id, m.attempts, coalesce(m.edited_body, m.body), m.caption, m.media_url, m.media_sha256, m.filename,"   \
+	" m.session_id, m.attempts, coalesce(m.edited_body, m.body), m.caption, m.media_url, "     \
+	"m.media_sha256, m.filename,"                                                              \
 	" m.external_ref, m.metadata, m.error, m.error_code, m.created_at, m.send_at,"             \
 	" m.valid_until, m.queued_at, m.sending_at, m.sent_at, m.delivered_at, m.read_at,"         \
-	" m.failed_at, m.cancelled_at, m.expired_at, m.next_attempt_at, m.edited_at,"             \
+	" m.failed_at, m.cancelled_at, m.expired_at, m.next_attempt_at, m.edited_at,"              \
 	" m.deleted_at, m.detail::text, (SELECT r.id FROM messages r"                              \
 	" WHERE r.wa_message_id = m.reply_to AND r.session_id = m.session_id LIMIT 1)"
 
@@ -131,8 +132,7 @@ static void read_times(const struct pg_result *result, int row, struct store_mes
 		&ret_message->valid_until, &ret_message->queued_at, &ret_message->sending_at,
 		&ret_message->sent_at, &ret_message->delivered_at, &ret_message->read_at,
 		&ret_message->failed_at, &ret_message->cancelled_at, &ret_message->expired_at,
-		&ret_message->next_attempt_at, &ret_message->edited_at,
-		&ret_message->deleted_at};
+		&ret_message->next_attempt_at, &ret_message->edited_at, &ret_message->deleted_at};
 	for (size_t i = 0; i < array_len(times); i++)
 		*times[i] = pg_time(result, row, 19 + (int)i);
 }

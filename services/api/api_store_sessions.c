@@ -192,8 +192,8 @@ struct store_pairing store_pairing_at(const struct pg_result *result)
 	};
 }
 
-void store_pairing_ask(struct api_store *store, int32_t id, struct strview phone, pg_done_fn fn,
-	void *ctx)
+void store_pairing_ask(
+	struct api_store *store, int32_t id, struct strview phone, pg_done_fn fn, void *ctx)
 {
 	struct pool *pool = pool_new();
 	struct pg_params *params = pg_params_new(pool);

@@ -52,8 +52,8 @@ void store_pairing_get(
 	struct api_store *store, int32_t tenant_id, int32_t id, pg_done_fn fn, void *ctx);
 struct store_pairing store_pairing_at(const struct pg_result *result);
 /* Ask its gateway for a code: digits of the phone it is to be typed on, or "" for one to scan. */
-void store_pairing_ask(struct api_store *store, int32_t id, struct strview phone, pg_done_fn fn,
-	void *ctx);
+void store_pairing_ask(
+	struct api_store *store, int32_t id, struct strview phone, pg_done_fn fn, void *ctx);
 
 /* Nobody runs it any more, and nothing more is accepted for it. Three statements. */
 void store_session_delete(struct store_tx *tx, int32_t tenant_id, int32_t id);

@@ -1,6 +1,7 @@
 /* GET /messages, GET /messages/{message_id}, POST /messages/{message_id}/cancel, GET
  * /conversations/{contact_id}/messages. */
 #include "common/base/clock.h"
+#include "common/io/marked_step.h"
 #include "common/model/stream_codec.h"
 #include "services/api/api_reply.h"
 #include "services/api/api_store_contacts.h"
@@ -113,6 +114,7 @@ static void on_cancel(void *ctx, const struct pg_result *result)
 	if (!api_call_pg_found(call, result, "Message"))
 		return;
 	struct store_cancelled row = store_cancelled_at(result);
+	MARKED_STEP("api_cancel_committed", row.phone);
 	*cancelled = row.happened;
 	call->state = cancelled;
 	tell_sender(call, &row);

@@ -112,8 +112,8 @@ static bool can_be_paired(const struct store_pairing *stands)
 	return false;
 }
 
-/* A session that is pairing shows codes to scan by itself, unless it waits for one to be typed: then
- * somebody is at it. */
+/* A session that is pairing shows codes to scan by itself, unless it waits for one to be typed:
+ * then somebody is at it. */
 static bool must_ask(const struct pairing *pairing, const struct store_pairing *stands)
 {
 	if (pairing->has_asked)
@@ -159,8 +159,8 @@ static void on_found(void *ctx, const struct pg_result *result)
 static void look(struct pairing *pairing)
 {
 	struct api_call *call = pairing->call;
-	store_pairing_get(call->api->store, call->caller.tenant_id, pairing->session_id, on_found,
-		pairing);
+	store_pairing_get(
+		call->api->store, call->caller.tenant_id, pairing->session_id, on_found, pairing);
 }
 
 static struct pairing *pairing_new(struct api_call *call)

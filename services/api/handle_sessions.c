@@ -44,8 +44,7 @@ static struct json *session_view(const struct store_session *session)
 
 /* --- making --- */
 
-static void read_engine(
-	struct body_reader *reader, bool has_baileys, struct strview *ret_engine)
+static void read_engine(struct body_reader *reader, bool has_baileys, struct strview *ret_engine)
 {
 	static const struct body_text_rule rule = {BODY_REQUIRED, 64, true, true};
 
@@ -160,8 +159,8 @@ void handle_session_create(struct api_call *call)
 
 /* --- showing --- */
 
-static struct json *list_item(
-	struct api_call *call, const struct pg_result *result, int row, struct strview *ret_position)
+static struct json *list_item(struct api_call *call, const struct pg_result *result, int row,
+	struct strview *ret_position)
 {
 	struct store_session session = store_session_at(result, row, call->pool);
 

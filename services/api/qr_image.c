@@ -16,8 +16,7 @@ static QRcode *encode(struct strview text)
 {
 	if (text.len == 0 || text.len > TEXT_MAX_BYTES)
 		return NULL;
-	return QRcode_encodeData(
-		(int)text.len, (const unsigned char *)text.ptr, 0, QR_ECLEVEL_L);
+	return QRcode_encodeData((int)text.len, (const unsigned char *)text.ptr, 0, QR_ECLEVEL_L);
 }
 
 static bool is_dark(const QRcode *code, int x, int y)
@@ -30,8 +29,7 @@ static bool is_dark(const QRcode *code, int x, int y)
 static void put_u32(struct strbuf *out, uint32_t number)
 {
 	const unsigned char bytes[4] = {(unsigned char)(number >> 24),
-		(unsigned char)(number >> 16), (unsigned char)(number >> 8),
-		(unsigned char)number};
+		(unsigned char)(number >> 16), (unsigned char)(number >> 8), (unsigned char)number};
 	strbuf_append(out, bytes, sizeof(bytes));
 }
 

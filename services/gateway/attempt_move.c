@@ -89,8 +89,8 @@ void attempt_move_decide(struct attempt_end end, int attempts, bool ever_unknown
 	bool is_unknown = ever_unknown || end.verdict == VERDICT_UNKNOWN;
 	int64_t delay_ms = schedule_delay_ms(schedule, attempts);
 	if (delay_ms >= 0) {
-		wait_for_next(ret_move, is_unknown,
-			delay_ms > end.held_ms ? delay_ms : end.held_ms);
+		wait_for_next(
+			ret_move, is_unknown, delay_ms > end.held_ms ? delay_ms : end.held_ms);
 		if (end.held_ms > 0)
 			set_texts(ret_move, or_default(end.code, ERROR_REJECTED),
 				or_default(end.text, ""));

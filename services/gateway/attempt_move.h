@@ -26,7 +26,7 @@ struct attempt_end {
 	enum verdict verdict; /* not OK */
 	const char *code;     /* stable; NULL or "" = "rejected" */
 	const char *text;     /* may be NULL */
-	int64_t held_ms;      /* above 0: WhatsApp wants to hear nothing of it before; it says why */
+	int64_t held_ms; /* above 0: WhatsApp wants to hear nothing of it before; it says why */
 };
 
 /*

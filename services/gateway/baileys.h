@@ -1,4 +1,5 @@
-/* What the parts of the Baileys engine share: the engine, and one line for each opening of a session. */
+/* What the parts of the Baileys engine share: the engine, and one line for each opening of a
+ * session. */
 #ifndef WA_GATEWAY_BAILEYS_H
 #define WA_GATEWAY_BAILEYS_H
 
@@ -48,7 +49,7 @@ struct baileys_line {
 	void *ctx;
 	enum baileys_line_state state;
 	enum session_state reported;
-	bool is_loading; /* its credentials are being read */
+	bool is_loading;        /* its credentials are being read */
 	char pairing_phone[16]; /* digits; for whom the code to type was asked */
 	TAILQ_HEAD(, baileys_ask) asks;
 };

@@ -1,5 +1,5 @@
-/* A question, a query, an answer. What cannot be answered breaks the line: its worker must not go on
- * with keys of which nobody knows whether they are kept. */
+/* A question, a query, an answer. What cannot be answered breaks the line: its worker must not go
+ * on with keys of which nobody knows whether they are kept. */
 #include "common/base/check.h"
 #include "common/base/mem.h"
 #include "services/gateway/baileys.h"
@@ -93,8 +93,8 @@ static void answer_bool(struct baileys_ask *ask, const char *kind, bool yes)
 
 /* --- keys --- */
 
-static int open_row(struct baileys_ask *ask, const struct pg_result *result, int row,
-	struct strview *ret_plain)
+static int open_row(
+	struct baileys_ask *ask, const struct pg_result *result, int row, struct strview *ret_plain)
 {
 	const struct baileys_line *line = ask->line;
 	struct strbuf plain = STRBUF_INIT;
@@ -177,8 +177,8 @@ static void commit_keys(struct baileys_line *line, const struct baileys_frame *f
 	int n = 0;
 	if (!sv_is_null(creds)) {
 		keys[n].name = SV_LIT(BAILEYS_CREDS);
-		keys[n++].sealed = baileys_store_seal(baileys->box, ask->pool, line->session_id,
-			SV_LIT(BAILEYS_CREDS), creds);
+		keys[n++].sealed = baileys_store_seal(
+			baileys->box, ask->pool, line->session_id, SV_LIT(BAILEYS_CREDS), creds);
 	}
 	for (int i = 0; i < frame->n_changes; i++) {
 		const struct baileys_change *change = &frame->changes[i];
@@ -254,8 +254,8 @@ static void read_media(struct baileys_line *line, const struct baileys_frame *fr
 		return;
 	}
 	struct baileys_ask *ask = ask_new(line, frame);
-	baileys_store_media(line->baileys->media_conn, frame->fields[MEDIA_READ_SHA256].text, offset,
-		size, on_media, ask);
+	baileys_store_media(line->baileys->media_conn, frame->fields[MEDIA_READ_SHA256].text,
+		offset, size, on_media, ask);
 }
 
 static void wipe_keys(struct baileys_line *line, const struct baileys_frame *frame)
@@ -272,8 +272,8 @@ static void is_known(struct baileys_line *line, const struct baileys_frame *fram
 
 static void get_message(struct baileys_line *line, const struct baileys_frame *frame)
 {
-	baileys_store_sent(line->baileys->conn, line->session_id,
-		frame->fields[MESSAGE_WA_ID].text, on_sent, ask_new(line, frame));
+	baileys_store_sent(line->baileys->conn, line->session_id, frame->fields[MESSAGE_WA_ID].text,
+		on_sent, ask_new(line, frame));
 }
 
 void baileys_answer(struct baileys_line *line, const struct baileys_frame *frame)

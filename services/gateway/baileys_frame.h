@@ -1,7 +1,7 @@
 /*
- * Frames between the gateway and its Baileys worker: a 4-byte big-endian length and a msgpack array,
- * kind first. docs/engine-baileys.md tells what each kind and each element means. Pure; total on
- * garbage: a worker is not trusted more than the network.
+ * Frames between the gateway and its Baileys worker: a 4-byte big-endian length and a msgpack
+ * array, kind first. docs/engine-baileys.md tells what each kind and each element means. Pure;
+ * total on garbage: a worker is not trusted more than the network.
  */
 #ifndef WA_GATEWAY_BAILEYS_FRAME_H
 #define WA_GATEWAY_BAILEYS_FRAME_H
@@ -70,7 +70,13 @@ enum {
 };
 enum { RECEIPT_WA_ID = 2, RECEIPT_LEVEL = 3, RECEIPT_AT_MS = 4 };
 enum { ACKED_WA_ID = 1, ACKED_AT_MS = 2 };
-enum { FAILED_WA_ID = 1, FAILED_VERDICT = 2, FAILED_CODE = 3, FAILED_TEXT = 4, FAILED_LATER_MS = 5 };
+enum {
+	FAILED_WA_ID = 1,
+	FAILED_VERDICT = 2,
+	FAILED_CODE = 3,
+	FAILED_TEXT = 4,
+	FAILED_LATER_MS = 5
+};
 enum { MESSAGE_WA_ID = 2 };
 enum { MEDIA_READ_SHA256 = 2, MEDIA_READ_OFFSET = 3, MEDIA_READ_SIZE = 4 };
 enum { MEDIA_WRITE_TYPE = 2, MEDIA_WRITE_BYTES = 3, MEDIA_WRITE_LAST = 4 };
@@ -97,8 +103,8 @@ struct baileys_frame {
 const char *baileys_frame_name(enum baileys_frame_kind kind);
 /* The length in a frame's head, or -1 with err when no frame may be as long. */
 int64_t baileys_frame_size(const uint8_t head[BAILEYS_FRAME_HEAD], struct err *err) MUST_CHECK;
-/* What stands behind the head. Texts point into body, arrays are in pool. 0, or -1 with err (never a
- * value of it). */
+/* What stands behind the head. Texts point into body, arrays are in pool. 0, or -1 with err (never
+ * a value of it). */
 int baileys_frame_parse(struct strview body, struct pool *pool, struct baileys_frame *ret_frame,
 	struct err *err) MUST_CHECK;
 
@@ -112,7 +118,7 @@ struct baileys_writer {
 void baileys_write_begin(
 	struct baileys_writer *writer, struct strbuf *out, const char *kind, int n_elements);
 void baileys_write_int(struct baileys_writer *writer, int64_t number);
-void baileys_write_text(struct baileys_writer *writer, struct strview text); /* SV_NULL: nil */
+void baileys_write_text(struct baileys_writer *writer, struct strview text);   /* SV_NULL: nil */
 void baileys_write_bytes(struct baileys_writer *writer, struct strview bytes); /* the same */
 /* An element that is an array of bytes. */
 void baileys_write_array(struct baileys_writer *writer, const struct strview *bytes, int n);

@@ -11,10 +11,10 @@
 #include "services/gateway/baileys_store.h"
 
 #define CODE_VALID_MAX_MS 600000
-/* A token of ours is the worker's with the line's number before it: one that comes back late, for an
- * earlier opening of the session, is not taken for another. */
-#define TOKEN_BITS 40
-#define HELD_MAX_MS       86400000
+/* A token of ours is the worker's with the line's number before it: one that comes back late, for
+ * an earlier opening of the session, is not taken for another. */
+#define TOKEN_BITS  40
+#define HELD_MAX_MS 86400000
 
 static void line_set_state(struct baileys_line *line, enum baileys_line_state state)
 {
@@ -186,8 +186,8 @@ static void take_state(struct baileys_line *line, const struct baileys_frame *fr
 	bool has_phone = !sv_is_null(frame->fields[STATE_PHONE].text) &&
 			 to_phone(frame->fields[STATE_PHONE].text, phone);
 	line->reported = state;
-	line->events->on_state(line->ctx, state, reason[0] != '\0' ? reason : NULL,
-		has_phone ? phone : NULL);
+	line->events->on_state(
+		line->ctx, state, reason[0] != '\0' ? reason : NULL, has_phone ? phone : NULL);
 }
 
 static void take_code(struct baileys_line *line, const struct baileys_frame *frame)
@@ -354,8 +354,8 @@ static void take_failed(struct baileys_line *line, const struct baileys_frame *f
 
 static void take_acked(struct baileys_line *line, const struct baileys_frame *frame)
 {
-	line->events->on_acked(line->ctx, frame->fields[ACKED_WA_ID].text,
-		frame->fields[ACKED_AT_MS].number);
+	line->events->on_acked(
+		line->ctx, frame->fields[ACKED_WA_ID].text, frame->fields[ACKED_AT_MS].number);
 }
 
 static void take_media(struct baileys_line *line, const struct baileys_frame *frame)

@@ -13,7 +13,7 @@
 
 #include "common/base/pool.h"
 
-#define WORKER_FD  3
+#define WORKER_FD   3
 #define MAX_ENTRIES 8
 
 struct command {

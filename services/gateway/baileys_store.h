@@ -1,6 +1,6 @@
 /*
- * What the Baileys engine keeps in Postgres: sealed keys of sessions, under the session's lease; and
- * what it reads of the product's tables for its worker.
+ * What the Baileys engine keeps in Postgres: sealed keys of sessions, under the session's lease;
+ * and what it reads of the product's tables for its worker.
  */
 #ifndef WA_GATEWAY_BAILEYS_STORE_H
 #define WA_GATEWAY_BAILEYS_STORE_H

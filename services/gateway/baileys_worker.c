@@ -16,16 +16,16 @@
 #include "common/base/mem.h"
 #include "services/gateway/baileys_spawn.h"
 
-#define READY_MS         20000
-#define SILENCE_MS       20000
-#define HEARTBEAT_MS     2000
-#define REAP_MS          20
-#define BACKOFF_BASE_MS  250
-#define BACKOFF_MAX_MS   30000
-#define STEADY_MS        60000 /* up for as long: its earlier failures are forgotten */
-#define FAT_BEATS        3     /* heartbeats in a row with too much memory */
-#define MIB              1048576
-#define READ_HIGH_BYTES  (BAILEYS_FRAME_MAX + BAILEYS_FRAME_HEAD)
+#define READY_MS        20000
+#define SILENCE_MS      20000
+#define HEARTBEAT_MS    2000
+#define REAP_MS         20
+#define BACKOFF_BASE_MS 250
+#define BACKOFF_MAX_MS  30000
+#define STEADY_MS       60000 /* up for as long: its earlier failures are forgotten */
+#define FAT_BEATS       3     /* heartbeats in a row with too much memory */
+#define MIB             1048576
+#define READ_HIGH_BYTES (BAILEYS_FRAME_MAX + BAILEYS_FRAME_HEAD)
 
 enum worker_state {
 	WORKER_NONE,     /* not wanted yet */
@@ -218,8 +218,8 @@ static bool take_one(struct baileys_worker *worker)
 	const unsigned char *bytes = evbuffer_pullup(input, (ev_ssize_t)whole);
 	struct pool *pool = pool_new();
 	struct baileys_frame frame;
-	if (baileys_frame_parse(sv_make(bytes + BAILEYS_FRAME_HEAD, (size_t)size), pool, &frame,
-		    &err) < 0)
+	if (baileys_frame_parse(
+		    sv_make(bytes + BAILEYS_FRAME_HEAD, (size_t)size), pool, &frame, &err) < 0)
 		end(worker, err.text);
 	else
 		take_frame(worker, &frame);
@@ -348,8 +348,8 @@ struct baileys_worker *baileys_worker_new(struct loop *loop, const struct settin
 	worker->timer = loop_timer_new(loop, "baileys_worker", on_timer, worker);
 	worker->turn = loop_turn_new(loop, "baileys_worker", on_turn, worker);
 	backoff_init(&worker->backoff, BACKOFF_BASE_MS, BACKOFF_MAX_MS);
-	worker->starts = metrics_counter(metrics, "wa_gateway_worker_starts_total", "",
-		"Starts of the WhatsApp worker");
+	worker->starts = metrics_counter(
+		metrics, "wa_gateway_worker_starts_total", "", "Starts of the WhatsApp worker");
 	metrics_gauge_fn(metrics, "wa_gateway_worker_rss_bytes", "",
 		"Memory of the WhatsApp worker", count_rss, worker);
 	return worker;

@@ -8,6 +8,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/io/marked_step.h"
 #include "services/gateway/attempt_move.h"
 #include "services/gateway/claim_internal.h"
 #include "services/gateway/in_flight.h"
@@ -162,6 +163,7 @@ static void on_explained(void *ctx, const struct pg_result *result)
 static void on_claimed(void *ctx, const struct pg_result *result)
 {
 	struct claim *claim = ctx;
+	MARKED_STEP("gateway_claim_answered", SV_NULL);
 	switch (pg_status(result)) {
 	case PG_OK:
 		claim_take_rows(claim, result);
@@ -248,6 +250,7 @@ static void start(struct claim *claim)
 	metric_add(claim->gateway->stats.claims, 1);
 	claim_set_phase(claim, CLAIM_CLAIMING);
 	struct claim_entry *entries = claim_batch_entries(&claim->batch);
+	MARKED_STEP("gateway_claim_before_commit", claim->batch.items[0]->phone);
 	gateway_store_claim(claim->gateway->claim_conn, entries, claim->batch.n,
 		attempt_budget(&claim->gateway->retry_schedule), claim->batch_is_alone, on_claimed,
 		claim);

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "common/base/log.h"
+#include "common/io/marked_step.h"
 #include "services/gateway/claim_internal.h"
 #include "services/gateway/dispatch_intake.h"
 #include "services/gateway/in_flight.h"
@@ -71,6 +72,7 @@ void claim_hand_over(struct claim *claim, const struct claimed *claimed, int64_t
 	}
 	in_flight_add(gateway->in_flight, claimed, session_epoch);
 	session_send(session, claimed);
+	MARKED_STEP("gateway_handed_over", claimed->phone);
 	metric_add(gateway->stats.handed_over, 1);
 }
 
@@ -86,6 +88,7 @@ void claim_take_rows(struct claim *claim, const struct pg_result *result)
 			continue;
 		item->is_answered = true;
 		claim_batch_forget(&claim->doubts, claimed.session_id, claimed.message_id);
+		MARKED_STEP("gateway_claim_committed", claimed.phone);
 		claim_ack(claim, item);
 		claim_hand_over(claim, &claimed, item->session_epoch);
 	}

@@ -36,8 +36,8 @@
  * The gateway, for its part, calls no function of an engine from within one of its callbacks, sends
  * only while is_ready(), and calls nothing after close().
  *
- * An engine with keys of its own (Baileys, native) keeps them sealed in `session_keys`. Those that an
- * incoming message moves go along with it (engine_inbound.keys) and are committed with it; all
+ * An engine with keys of its own (Baileys, native) keeps them sealed in `session_keys`. Those that
+ * an incoming message moves go along with it (engine_inbound.keys) and are committed with it; all
  * others it writes itself, in a transaction that checks the lease's epoch. When it cannot know any
  * more what of that is committed it says on_broken().
  */
@@ -86,7 +86,8 @@ struct engine_receipt {
 
 enum engine_inbound_kind {
 	ENGINE_INBOUND_MESSAGE,
-	ENGINE_INBOUND_REACTION, /* body: the emoji, empty: taken back; to target_wa_id, as the next */
+	ENGINE_INBOUND_REACTION, /* body: the emoji, empty: taken back; to target_wa_id, as the next
+				  */
 	ENGINE_INBOUND_EDIT,     /* body: the new text */
 	ENGINE_INBOUND_DELETE,
 	ENGINE_INBOUND_NOTHING, /* for the product: only its keys are to be committed */
@@ -101,8 +102,8 @@ struct engine_inbound {
 	enum engine_inbound_kind kind;
 	bool is_from_me;              /* typed on the session's own phone */
 	struct strview wa_message_id; /* the same whenever it is offered again */
-	struct strview phone; /* the other side of the conversation; +E.164; any for NOTHING */
-	int32_t tenant_id; /* whose test phone wrote (sandbox); 0: the gateway finds out */
+	struct strview phone;     /* the other side of the conversation; +E.164; any for NOTHING */
+	int32_t tenant_id;        /* whose test phone wrote (sandbox); 0: the gateway finds out */
 	enum message_type type;   /* of a MESSAGE */
 	struct strview body;      /* text, or the media's caption; may be SV_NULL */
 	struct strview filename;  /* may be SV_NULL */
@@ -139,16 +140,16 @@ struct engine_events {
 	 */
 	void (*on_failed)(void *ctx, struct strview wa_message_id, enum verdict verdict,
 		const char *code, const char *text);
-	/* WhatsApp refused it for certain and for now: it must not be tried again before for_ms have
-	 * passed. */
+	/* WhatsApp refused it for certain and for now: it must not be tried again before for_ms
+	 * have passed. */
 	void (*on_held)(void *ctx, struct strview wa_message_id, const char *code, const char *text,
 		int64_t for_ms);
 	void (*on_receipt)(void *ctx, const struct engine_receipt *receipt);
 	void (*on_inbound)(void *ctx, const struct engine_inbound *inbound);
 	/* While the session is to be paired. */
 	void (*on_code)(void *ctx, const struct engine_code *code);
-	/* All that it offered and that is not acknowledged is void: it wants to be closed and opened
-	 * again. It counts as reconnecting. */
+	/* All that it offered and that is not acknowledged is void: it wants to be closed and
+	 * opened again. It counts as reconnecting. */
 	void (*on_broken)(void *ctx, const char *reason);
 };
 
@@ -179,8 +180,8 @@ struct engine_kind {
 	/* What the token stands for is committed: WhatsApp may hear so. A token that is not known
 	 * (any more) is ignored. */
 	void (*acknowledge)(void *self, int64_t token);
-	/* Begin to pair, or anew: with a code to type on the phone of that number (digits), or, with
-	 * SV_NULL, with one to scan. Ignored once paired. NULL: there is nothing to pair. */
+	/* Begin to pair, or anew: with a code to type on the phone of that number (digits), or,
+	 * with SV_NULL, with one to scan. Ignored once paired. NULL: there is nothing to pair. */
 	void (*pair)(void *self, struct strview phone);
 };
 

@@ -1,6 +1,6 @@
 /*
- * The Baileys engine: WhatsApp through a Node process that holds no state. docs/engine-baileys.md is
- * its design. Here: what all its sessions share.
+ * The Baileys engine: WhatsApp through a Node process that holds no state. docs/engine-baileys.md
+ * is its design. Here: what all its sessions share.
  */
 #include "services/gateway/baileys.h"
 
@@ -156,8 +156,8 @@ static void *baileys_start(const struct engine_host *host)
 	baileys->sweep_timer = loop_timer_new(host->loop, "baileys_sweep", on_sweep, baileys);
 	baileys->warm_timer = loop_timer_new(host->loop, "baileys_warm", on_warm, baileys);
 	baileys->uploads = baileys_uploads_new(baileys);
-	baileys->worker = baileys_worker_new(
-		host->loop, host->settings, host->metrics, &events, baileys);
+	baileys->worker =
+		baileys_worker_new(host->loop, host->settings, host->metrics, &events, baileys);
 	/* Without them its sessions fail with a reason, and need no connections. */
 	if (setting_text(host->settings, SETTING_MASTER_KEY)[0] == '\0' ||
 		setting_text(host->settings, SETTING_BAILEYS_DIR)[0] == '\0')

@@ -30,10 +30,11 @@ struct gateway_inbound {
 };
 
 /*
- * Keep each message once, with its contact (made when the number is unknown), its event and the keys
- * that it moved; of NOTHING only the keys. What was typed on the own phone is an outgoing message
- * that has been sent. Rows: HELD and EVENT as in gateway_store_progress.h; a session without a HELD
- * row has lost its lease and nothing of it was kept. HELD's number: messages that were new.
+ * Keep each message once, with its contact (made when the number is unknown), its event and the
+ * keys that it moved; of NOTHING only the keys. What was typed on the own phone is an outgoing
+ * message that has been sent. Rows: HELD and EVENT as in gateway_store_progress.h; a session
+ * without a HELD row has lost its lease and nothing of it was kept. HELD's number: messages that
+ * were new.
  */
 void gateway_store_inbound(struct pg_conn *conn, const struct gateway_inbound *inbound, int n,
 	pg_done_fn fn, void *ctx);

@@ -234,7 +234,7 @@ void gateway_store_pairing_code(struct pg_conn *conn, int32_t session_id, int64_
 	pg_param_time(params, code->until_ms);
 	if (!is_scan)
 		pg_param_text(params, code->phone);
-	pg_conn_query(conn, is_scan ? &qr_stmt : &code_stmt, params, GATEWAY_QUERY_TIMEOUT_MS, fn,
-		ctx);
+	pg_conn_query(
+		conn, is_scan ? &qr_stmt : &code_stmt, params, GATEWAY_QUERY_TIMEOUT_MS, fn, ctx);
 	pool_free(&pool);
 }

@@ -9,6 +9,7 @@
 #include "common/base/json.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/io/marked_step.h"
 #include "common/model/id.h"
 #include "common/model/partition.h"
 #include "common/model/phone.h"
@@ -331,6 +332,7 @@ static void cut(struct inbound *inbound)
 static void committed(struct inbound *inbound, const struct pg_result *result, int begin, int count)
 {
 	struct gateway *gateway = inbound->gateway;
+	MARKED_STEP("gateway_inbound_committed", inbound->batch[begin]->row.phone);
 	for (int row = 0; row < pg_rows(result); row++) {
 		if (gateway_store_row_kind(result, row) != GATEWAY_ROW_HELD)
 			continue;
@@ -398,12 +400,11 @@ static void write_part(struct inbound *inbound, int begin, int count)
 	struct gateway_inbound *rows = mem_array((size_t)count, sizeof(*rows));
 	int n = collect_rows(inbound, begin, count, rows);
 	inbound->is_busy = true;
+	MARKED_STEP("gateway_inbound_before_commit", rows[0].phone);
 	if (is_change(inbound->batch[begin]))
-		gateway_store_changes(
-			inbound->gateway->session_conn, rows, n, on_written, inbound);
+		gateway_store_changes(inbound->gateway->session_conn, rows, n, on_written, inbound);
 	else
-		gateway_store_inbound(
-			inbound->gateway->session_conn, rows, n, on_written, inbound);
+		gateway_store_inbound(inbound->gateway->session_conn, rows, n, on_written, inbound);
 	mem_free(rows);
 }
 

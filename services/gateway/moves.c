@@ -7,6 +7,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/io/marked_step.h"
 #include "common/model/id.h"
 #include "services/gateway/claim.h"
 #include "services/gateway/gateway.h"
@@ -181,6 +182,7 @@ static struct pending *find_in_part(
 
 static void committed(struct moves *moves, const struct pg_result *result, int begin, int count)
 {
+	MARKED_STEP("gateway_move_committed", moves->batch[begin]->subject.phone);
 	for (int row = 0; row < pg_rows(result); row++) {
 		if (gateway_store_row_kind(result, row) != GATEWAY_ROW_MESSAGE)
 			continue;
@@ -260,6 +262,7 @@ static void write_part(struct moves *moves, int begin, int count)
 		};
 	}
 	moves->is_busy = true;
+	MARKED_STEP("gateway_move_before_commit", moves->batch[begin]->subject.phone);
 	gateway_store_moves(moves->gateway->progress_conn, rows, count, on_written, moves);
 	mem_free(rows);
 }

@@ -65,8 +65,8 @@ static void on_kept(UNUSED void *ctx, const struct pg_result *result)
 		log_warn("pairing_code_lost", log_err(pg_err(result)));
 }
 
-void pairing_keep(struct pairing *pairing, int32_t session_id, int64_t epoch,
-	const struct engine_code *code)
+void pairing_keep(
+	struct pairing *pairing, int32_t session_id, int64_t epoch, const struct engine_code *code)
 {
 	gateway_store_pairing_code(
 		pairing->gateway->session_conn, session_id, epoch, code, on_kept, pairing);

@@ -4,6 +4,7 @@
 #include "common/base/check.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/io/marked_step.h"
 #include "services/gateway/claim.h"
 #include "services/gateway/gateway.h"
 #include "services/gateway/gateway_store_progress.h"
@@ -141,6 +142,7 @@ static void committed(
 {
 	struct gateway *gateway = progress->gateway;
 	int64_t n_unknown = 0;
+	MARKED_STEP("gateway_progress_committed", SV_NULL);
 	for (int row = 0; row < pg_rows(result); row++) {
 		enum gateway_row_kind kind = gateway_store_row_kind(result, row);
 		if (kind == GATEWAY_ROW_MESSAGE) {
@@ -218,6 +220,7 @@ static void write_next(struct progress *progress)
 	if (!ranges_peek(&progress->ranges, &begin, &count))
 		return;
 	progress->is_busy = true;
+	MARKED_STEP("gateway_progress_before_commit", SV_NULL);
 	gateway_store_progress(progress->gateway->progress_conn, progress->facts + begin, count,
 		progress->again, on_written, progress);
 }

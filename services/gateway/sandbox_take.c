@@ -6,6 +6,7 @@
 #include "common/base/check.h"
 #include "common/base/clock.h"
 #include "common/base/mem.h"
+#include "common/io/marked_step.h"
 #include "services/gateway/sandbox.h"
 #include "services/gateway/sandbox_fate.h"
 #include "services/gateway/sandbox_store.h"
@@ -212,6 +213,7 @@ static struct item *item_of_row(struct sandbox_take *take, const struct sandbox_
 static void item_was_taken(struct sandbox_take *take, struct item *item, int64_t copies)
 {
 	struct sandbox_line *line = item->line;
+	MARKED_STEP("gateway_engine_took", item->copy.phone);
 	if (line != NULL && line->receipts != NULL && sandbox_fate_is_acked(item->fate, copies))
 		sandbox_receipts_taken(line->receipts, item->copy.wa_message_id,
 			sandbox_fate_has_receipts(item->fate, copies));

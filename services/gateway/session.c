@@ -8,6 +8,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/io/marked_step.h"
 #include "services/gateway/claim.h"
 #include "services/gateway/dispatch_intake.h"
 #include "services/gateway/gateway.h"
@@ -109,6 +110,7 @@ static void on_settled(void *ctx, const struct pg_result *result)
 		loop_timer_arm(session->timer, GATEWAY_RETRY_MS);
 		return;
 	}
+	MARKED_STEP_NUMBER("gateway_settle_committed", pg_rows(result));
 	for (int row = 0; row < pg_rows(result); row++) {
 		struct gateway_settled settled;
 		gateway_store_settled(result, row, &settled);
@@ -138,6 +140,7 @@ static void on_loaded(void *ctx, const struct pg_result *result)
 			session->state = SESSION_STARTING;
 	}
 	session_set_phase(session, SESSION_PHASE_SETTLING);
+	MARKED_STEP_NUMBER("gateway_session_loaded", session->id);
 	settle(session);
 }
 

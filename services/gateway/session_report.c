@@ -191,14 +191,12 @@ static void on_failed(void *ctx, struct strview wa_message_id, enum verdict verd
 		(struct attempt_end){.verdict = verdict, .code = code, .text = text});
 }
 
-static void on_held(void *ctx, struct strview wa_message_id, const char *code, const char *text,
-	int64_t for_ms)
+static void on_held(
+	void *ctx, struct strview wa_message_id, const char *code, const char *text, int64_t for_ms)
 {
 	attempt_failed(ctx, wa_message_id,
-		(struct attempt_end){.verdict = VERDICT_RETRY,
-			.code = code,
-			.text = text,
-			.held_ms = for_ms});
+		(struct attempt_end){
+			.verdict = VERDICT_RETRY, .code = code, .text = text, .held_ms = for_ms});
 }
 
 static void on_receipt(void *ctx, const struct engine_receipt *receipt)

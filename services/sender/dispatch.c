@@ -5,6 +5,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/io/marked_step.h"
 #include "common/model/stream_codec.h"
 #include "services/sender/held_notes.h"
 #include "services/sender/sender_limits.h"
@@ -108,6 +109,7 @@ static void send(struct dispatch *dispatch, struct conversation *c, int64_t now_
 	strbuf_reset(&dispatch->payload);
 	dispatch_entry_encode(&entry, &dispatch->payload);
 	stream_name_dispatch(conversation_session(c), stream);
+	MARKED_STEP("sender_dispatch_checked", conversation_phone(c));
 	stream_writer_add(parts->writer, stream, strbuf_view(&dispatch->payload));
 	if (conversation_untell(c)) {
 		held_note_clear(parts->redis, m->id);
@@ -116,6 +118,7 @@ static void send(struct dispatch *dispatch, struct conversation *c, int64_t now_
 		log_int("attempt", m->attempts));
 	metric_add(parts->metrics->dispatched, 1);
 	send_queue_dispatched(parts->queue, c, now_ms);
+	MARKED_STEP("sender_dispatched", conversation_phone(c));
 }
 
 static void consider(struct dispatch *dispatch, struct conversation *c, int64_t now_ms)

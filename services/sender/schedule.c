@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/io/marked_step.h"
 #include "common/model/event_type.h"
 #include "services/sender/sender_limits.h"
 
@@ -113,6 +114,7 @@ static void on_due(void *ctx, enum pg_status status, const struct err *err,
 		}
 	}
 	metric_add(parts->metrics->scheduled, n);
+	MARKED_STEP_NUMBER("sender_due_queued", n);
 	watch->was_full = watch->was_full || n >= MAX_ROWS_CHANGED;
 	if (n > 0) {
 		watch->on_change(watch->ctx);
@@ -167,6 +169,7 @@ static void on_expired(void *ctx, enum pg_status status, const struct err *err,
 {
 	struct schedule_watch *watch = ctx;
 	int count = 0;
+	MARKED_STEP_NUMBER("sender_expired", n);
 	for (int at = 0; at < n; count++) {
 		at = tell_expired(watch, rows, n, at);
 	}

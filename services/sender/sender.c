@@ -6,6 +6,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/daemon/daemon.h"
+#include "common/io/marked_step.h"
 #include "services/sender/dispatch.h"
 #include "services/sender/generation.h"
 #include "services/sender/schedule.h"
@@ -113,6 +114,7 @@ static void on_reader_change(void *ctx, bool up, const struct err *err)
 
 static void on_gained(void *ctx, int id, int64_t epoch)
 {
+	MARKED_STEP_NUMBER("sender_partition_gained", id);
 	partitions_gained(((struct sender *)ctx)->partitions, id, epoch);
 }
 

@@ -4,6 +4,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/mem.h"
+#include "common/io/marked_step.h"
 #include "services/sender/outbound_intake.h"
 #include "services/sender/outcome_intake.h"
 
@@ -50,6 +51,7 @@ static void on_entry(void *ctx, const struct stream_entry *entry)
 	} else if (take(intake, entry->stream, entry->tag, entry->payload, &err) < 0) {
 		suspects_set_aside(intake->suspects, entry, err.text);
 	} else {
+		MARKED_STEP("sender_entry_taken", sv_from(entry->stream));
 		stream_reader_ack(intake->reader, entry->stream, entry->id);
 	}
 }

@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/io/marked_step.h"
 
 #define MAX_BATCH 500
 #define AGAIN_MS  250
@@ -92,6 +93,7 @@ static void take_row(struct delivery_prepare *prepare, struct delivery *delivery
 		return;
 	}
 	render(prepare, delivery, row);
+	MARKED_STEP_NUMBER("webhooker_delivery_rendered", delivery->contact_id);
 	delivery_queue_prepared(queue, delivery, now_ms);
 }
 

@@ -5,6 +5,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/io/marked_step.h"
 
 #define AGAIN_MS     100 /* while Postgres is away: how often to see whether it is back */
 #define AGAIN_MAX_MS 5000
@@ -94,6 +95,7 @@ static void on_written(void *ctx, const struct pg_result *result)
 		return;
 	}
 	backoff_succeed(&record->backoff);
+	MARKED_STEP_NUMBER("webhooker_record_committed", pg_rows(result));
 	for (int row = 0; row < pg_rows(result); row++)
 		record->writing->are_done[store_recorded_index(result, row)] = true;
 	ends_apply(record, record->writing, clock_mono_ms());
@@ -110,6 +112,7 @@ static void write_ends(void *ctx)
 		loop_timer_arm(record->timer, AGAIN_MS);
 		return;
 	}
+	MARKED_STEP_NUMBER("webhooker_record_before_commit", record->writing->n);
 	store_record(record->options.store, record->writing->items, record->writing->n, on_written,
 		record);
 }

@@ -9,6 +9,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/io/marked_step.h"
 #include "common/model/event_type.h"
 #include "common/model/id.h"
 #include "services/webhooker/delivery_verdict.h"
@@ -115,6 +116,7 @@ static void on_answer(void *ctx, const struct http_answer *answer)
 
 	mem_free(call);
 	delivery->call = NULL;
+	MARKED_STEP_NUMBER("webhooker_delivery_answered", delivery->contact_id);
 	if (verdict.verdict == VERDICT_OK)
 		strbuf_reset(&send->response);
 	else
@@ -180,6 +182,7 @@ static void post(
 	*call = (struct send_call){.send = send, .delivery = delivery};
 	call->http = http_client_start(send->options.http, &options, on_answer, call);
 	delivery->call = call;
+	MARKED_STEP_NUMBER("webhooker_delivery_posted", delivery->contact_id);
 }
 
 void delivery_send_start(struct delivery_send *send, struct delivery *delivery, int64_t now_ms)

@@ -7,6 +7,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/io/marked_step.h"
 #include "common/model/id.h"
 #include "common/model/partition.h"
 
@@ -171,6 +172,7 @@ static void on_entry(void *ctx, const struct stream_entry *entry)
 		odd->reason = err;
 		set_aside(intake, odd);
 	} else {
+		MARKED_STEP("webhooker_entry_taken", sv_from(entry->stream));
 		stream_reader_ack(intake->reader, entry->stream, entry->id);
 	}
 }

@@ -2,6 +2,7 @@
 #include "services/webhooker/webhooker.h"
 
 #include "common/base/clock.h"
+#include "common/io/marked_step.h"
 
 /* --- what comes in --- */
 
@@ -59,6 +60,7 @@ void webhooker_on_partition_gained(void *ctx, int partition)
 {
 	struct webhooker *webhooker = ctx;
 
+	MARKED_STEP_NUMBER("webhooker_partition_gained", partition);
 	event_intake_add(webhooker->intake, partition);
 	open_sweep_add(webhooker->sweep, partition);
 	if (partition == 0)

@@ -221,6 +221,20 @@ export const CHECKS = [
     },
   },
   {
+    name: 'no phone is written to faster than its interval allows',
+    judge(world, violated) {
+      const interval_ms = world.meta.recipient_interval_ms;
+      if (!interval_ms) return; // the run has no such limit
+      for (const [phone, list] of groupBy(world.shown, (s) => s.phone)) {
+        list.sort((a, b) => a.arrival - b.arrival);
+        for (let i = 1; i < list.length; i++) {
+          const gap_ms = list[i].received_ms - list[i - 1].received_ms;
+          if (gap_ms < interval_ms * 0.8) violated(`…${phone.slice(-7)}: ${list[i].message_id} came ${gap_ms} ms after the one before, not ${interval_ms}`);
+        }
+      }
+    },
+  },
+  {
     name: 'copies stay within the attempts, one WhatsApp id a message',
     judge(world, violated) {
       for (const s of world.shown) {
@@ -299,7 +313,7 @@ export const CHECKS = [
     judge(world, violated) {
       const { after_ms, times, left } = world.settled;
       if (Object.keys(left).length > 0) violated(`after ${after_ms} ms still ${JSON.stringify(left)}`);
-      else if (after_ms > SETTLE_LIMIT_MS) violated(`only after ${after_ms} ms: ${JSON.stringify(times)}`);
+      else if (after_ms > (world.meta.settle_limit_ms ?? SETTLE_LIMIT_MS)) violated(`only after ${after_ms} ms: ${JSON.stringify(times)}`);
     },
   },
   {

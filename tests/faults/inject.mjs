@@ -9,8 +9,9 @@ const exec = promisify(execFile);
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export class Injector {
-  constructor(stack, history, endpoint) {
-    Object.assign(this, { stack, history, endpoint });
+  /** `steps`: of a stack whose daemons have marked steps. */
+  constructor(stack, history, endpoint, steps) {
+    Object.assign(this, { stack, history, endpoint, steps });
   }
 
   /** Resolves when every fault has come and gone. */
@@ -43,6 +44,24 @@ export class Injector {
 
   async do_kill({ target }, entry) {
     await this.signal(target, 'SIGKILL', entry);
+  }
+
+  async do_kill_at_step({ who, step, hit, patience_ms }, entry) {
+    await this.atStep(who, step, { hit, timeout_ms: patience_ms }, entry);
+  }
+
+  async do_pause_at_step({ who, step, hit, patience_ms, for_ms }, entry) {
+    entry.target = who;
+    await this.atStep(who, step, { hit, timeout_ms: patience_ms, does: 'stop' }, entry);
+    await sleep(entry.pids.length > 0 ? for_ms : 0);
+    for (const pid of entry.pids) this.send(pid, 'SIGCONT');
+  }
+
+  /** Nobody may have come there: then entry.pids is empty. */
+  async atStep(who, step, options, entry) {
+    const arm = await this.steps.arm(who, step, options);
+    await this.steps.wait(arm, options);
+    entry.pids = await this.steps.disarm(arm);
   }
 
   async do_kill_kind({ target }, entry) {

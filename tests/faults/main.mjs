@@ -3,18 +3,23 @@ import { mkdir, mkdtemp, rm, rmdir } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { startStack } from '../integration/support/stack.mjs';
+import { ROOT, startStack } from '../integration/support/stack.mjs';
 import { check, CHECKS } from './checker.mjs';
 import { FaultyEndpoint } from './endpoint.mjs';
 import { History } from './history.mjs';
 import { closeConnections } from './http.mjs';
 import { Injector } from './inject.mjs';
+import { buildMarked } from './marked.mjs';
 import { FAULTS, holdOf, makeSchedule } from './schedule.mjs';
 import { selftest } from './selftest.mjs';
+import { Steps } from './steps.mjs';
+import { checkSteps } from './steps_check.mjs';
 import { Watch } from './watch.mjs';
 import { Workload } from './workload.mjs';
 
 const HELP = `tests/faults/run [options]
+tests/faults/run mutants …   takes protections away and demands that the checker notices (mutants --help)
+tests/faults/run steps [SCENARIO…]   plays the mutants' scenarios with the tree as it is
   --seed N       the first seed (default 1); the same seed gives the same faults and the same calls
   --minutes M    go on with the next seeds for so long (default: one seed)
   --seconds S    how long faults are injected for each seed (default 15)
@@ -38,11 +43,12 @@ async function runSeed(seed, options) {
   history.add('meta', { seed, hold_ms: holdOf(seed) * 1000, most_copies: MOST_COPIES });
   const endpoint = new FaultyEndpoint(history, seed, ENDPOINTS);
   await endpoint.start();
+  const steps = await Steps.make();
   let stack;
   let failed = true;
   try {
-    stack = await startStack({ args: ['--apis', '2', '--senders', '2', '--gateways', '2', '--webhookers', '2'], env: { ...SETTINGS, WA_WEBHOOK_HOLD: `${holdOf(seed)}s` } });
-    await storm(stack, history, endpoint, seed, options);
+    stack = await startStack({ args: ['--apis', '2', '--senders', '2', '--gateways', '2', '--webhookers', '2'], env: { ...SETTINGS, ...steps.settings, ...options.build, WA_WEBHOOK_HOLD: `${holdOf(seed)}s` } });
+    await storm(stack, history, endpoint, steps, seed, options);
     const found = check(history.entries);
     report(seed, history, found, file);
     failed = found.length > 0;
@@ -51,6 +57,7 @@ async function runSeed(seed, options) {
     closeConnections();
     await endpoint.stop();
     await history.close();
+    await steps.remove();
     if (!failed && !options.keepAll) await rm(file);
     if (failed && options.keep) {
       await stack?.down();
@@ -61,12 +68,12 @@ async function runSeed(seed, options) {
   }
 }
 
-async function storm(stack, history, endpoint, seed, { length_ms, only }) {
+async function storm(stack, history, endpoint, steps, seed, { length_ms, only }) {
   const workload = new Workload(stack, history, endpoint, seed);
   await workload.prepare();
   const watch = new Watch(stack, history);
   watch.start();
-  const injector = new Injector(stack, history, endpoint);
+  const injector = new Injector(stack, history, endpoint, steps);
   const talking = workload.run();
   await injector.run(makeSchedule(seed, length_ms, only));
   const calm = history.add('calm', {}).t;
@@ -95,6 +102,12 @@ function report(seed, history, found, file) {
   if (found.length > 0) console.log(`  replay: tests/faults/run --seed ${seed} --keep --out DIR; history: ${file}`);
 }
 
+/** With the sanitizers the daemons are what ./run built, and have no marked steps. */
+async function markedBuild() {
+  if (process.env.WA_BUILD_DIR?.endsWith('-asan')) return null;
+  return { WA_BUILD_DIR: await buildMarked(ROOT) };
+}
+
 async function main() {
   const { values } = parseArgs({
     options: {
@@ -111,8 +124,11 @@ async function main() {
   const out = values.out ?? await mkdtemp(path.join(os.tmpdir(), 'wa-faults-'));
   await mkdir(out, { recursive: true });
   const options = { out, keep: values.keep, keepAll: values.out !== undefined, length_ms: Number(values.seconds) * 1000, only: values.only?.split(',') ?? null };
+  options.build = await markedBuild();
+  options.only ??= Object.keys(FAULTS).filter((kind) => options.build || !kind.endsWith('_at_step'));
   const until = Date.now() + Number(values.minutes) * 60_000;
   const complaints = selftest();
+  if (options.build) complaints.push(...await checkSteps(ROOT, process.env.WA_BUILD_DIR ?? path.join(ROOT, 'build'), options.build.WA_BUILD_DIR));
   for (const complaint of complaints) console.log(`CHECKER ${complaint}`);
   let passed = complaints.length === 0 ? 1 : 0;
   let failed = complaints.length === 0 ? 0 : 1;

@@ -1,11 +1,14 @@
 // Which fault comes when: a pure function of the seed.
 import { Random } from './random.mjs';
+import { STEPS } from './steps.mjs';
 
 const DAEMONS = ['api-1', 'api-2', 'sender-1', 'sender-2', 'gateway-1', 'gateway-2', 'webhooker-1', 'webhooker-2'];
 const KINDS = ['api', 'sender', 'gateway', 'webhooker'];
 
 export const FAULTS = {
   kill: 40,
+  kill_at_step: 24, // whoever comes to a marked step for the n-th time
+  pause_at_step: 8, // the same, SIGSTOP for longer than a lease
   kill_kind: 6, // both of a kind at once
   pause: 16, // SIGSTOP for longer than a lease, then SIGCONT
   redis_flush: 6,
@@ -40,6 +43,10 @@ function makeFault(random, kind) {
       return { kind, target: random.pick(DAEMONS) };
     case 'kill_kind':
       return { kind, target: random.pick(KINDS) };
+    case 'kill_at_step':
+      return { kind, ...pickStep(random), patience_ms: 4000 };
+    case 'pause_at_step':
+      return { kind, ...pickStep(random), patience_ms: 4000, for_ms: random.whole(3200, 6000) };
     case 'pause':
       return { kind, target: random.pick(DAEMONS), for_ms: random.whole(3200, 6000) };
     case 'redis_pause':
@@ -52,4 +59,10 @@ function makeFault(random, kind) {
     default:
       return { kind };
   }
+}
+
+/** Mostly the first time, so that rare steps are reached; sometimes deep in a burst. */
+function pickStep(random) {
+  const who = random.pick(KINDS);
+  return { who, step: random.pick(STEPS[who]), hit: random.chance(0.5) ? 1 : random.whole(2, 40) };
 }

@@ -23,7 +23,7 @@ function signed(h) {
   return { ...h, timestamp, signature: `v1,${mac}`, guide_signature: `t=${timestamp},v1=${guide}` };
 }
 
-const shown = (n, arrival) => ({ e: 'shown', tenant_id: 7, phone: CONTACT.phone, message_id: `msg_${n}`, wa_message_id: `WA${n}`, session_id: 1, body: `text ${n}`, copies: 1, arrival });
+const shown = (n, arrival) => ({ e: 'shown', tenant_id: 7, phone: CONTACT.phone, message_id: `msg_${n}`, wa_message_id: `WA${n}`, session_id: 1, body: `text ${n}`, copies: 1, arrival, received_ms: T + arrival * 1000 });
 const message = (n, more = {}) => ({ e: 'message', tenant: 7, message: { message_id: `msg_${n}`, contact_id: 1, direction: 'outgoing', status: 'read', attempts: 1, message_body: `text ${n}`, ...more } });
 const pulled = (sequence) => ({ e: 'pulled', tenant: 7, id: `evt_${sequence}` });
 
@@ -69,6 +69,7 @@ const CHANGES = [
   ['nothing is shown that was not', (h) => h.push(shown(8, 3))],
   ['the same key or ref', (h) => { find(h, 'req', (r) => r.op === 'send-2').key = 'k1'; }],
   ['each phone shows messages', (h) => { find(h, 'shown').arrival = 3; }],
+  ['no phone is written to faster', (h) => { find(h, 'meta').recipient_interval_ms = 2000; }],
   ['copies stay within', (h) => { find(h, 'shown').copies = 2; }],
   ['copies stay within', (h) => { find(h, 'shown', (s) => s.arrival === 2).wa_message_id = 'WA1'; }],
   ['every event reaches', (h) => drop(h, find(h, 'hook', (x) => x.id === 'evt_3'))],

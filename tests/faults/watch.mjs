@@ -95,7 +95,7 @@ export class Watch {
 
   async recordLedger() {
     const rows = await this.query(
-      'SELECT tenant_id, phone, message_id, wa_message_id, session_id, body, copies, arrival::int FROM sandbox.ledger ORDER BY arrival');
+      'SELECT tenant_id, phone, message_id, wa_message_id, session_id, body, copies, arrival::int, (extract(epoch FROM received_at) * 1000)::float8 AS received_ms FROM sandbox.ledger ORDER BY arrival');
     for (const row of rows) this.history.add('shown', row);
   }
 

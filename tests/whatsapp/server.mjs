@@ -8,6 +8,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { adminHandler, adminServer } from './lib/admin.mjs';
 import { Double } from './lib/double.mjs';
+import { keepWorld, restoreWorld } from './lib/keep.mjs';
 import { prepareRoot, prepareTls } from './lib/tls.mjs';
 
 const HELP = `usage: node server.mjs [options]
@@ -15,7 +16,8 @@ const HELP = `usage: node server.mjs [options]
   --admin-port N    the admin API, http://127.0.0.1:N (default: a free one)
   --listen ADDRESS  what --port listens on (default 127.0.0.1)
   --name NAME       what clients call it by (default 127.0.0.1)
-  --data DIR        keeps the test CA and the root key (default: a temporary folder, gone at the end)
+  --data DIR        keeps the test CA, the root key and, when it ends in order, all accounts and messages
+                    (default: a temporary folder, gone at the end)
   --ready-file FILE is written with what GET /info says once everything is up
 SIGTERM or SIGINT ends it.
 `;
@@ -53,6 +55,8 @@ fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
 const root = prepareRoot(folder);
 const { tls, caFile } = prepareTls(folder, [...new Set([options.name, '127.0.0.1', 'localhost'])]);
 const double = new Double(root);
+const worldFile = path.join(folder, 'world.json');
+restoreWorld(double.world, worldFile);
 const info = { pid: process.pid, root_key: root.public.toString('hex'), ca_file: path.resolve(caFile) };
 const admin = adminHandler(double, info);
 const main = https.createServer(tls, (request, response) => {
@@ -73,13 +77,18 @@ const ready = `${JSON.stringify(info)}\n`;
 if (options['ready-file']) writeWhole(options['ready-file'], ready);
 process.stdout.write(ready);
 
-function stop() {
+let stopping = false;
+async function stop() {
+  if (stopping) return;
+  stopping = true;
   double.close();
+  await double.rest();
   for (const server of [main, side]) {
     server.close();
     server.closeAllConnections();
   }
-  if (!options.data) fs.rmSync(folder, { recursive: true, force: true });
+  if (options.data) keepWorld(double.world, worldFile);
+  else fs.rmSync(folder, { recursive: true, force: true });
   process.exit(0);
 }
 process.on('SIGTERM', stop);

@@ -124,6 +124,7 @@ int scene_reset(void **state)
 	struct scene *scene = *state;
 	(void)scene_sql(scene,
 		"TRUNCATE messages, conversations, events, deliveries, set_aside, media, "
+		"session_keys, message_changes, "
 		"contact_numbers, webhooks,"
 		" sandbox.ledger, sandbox.tries, sandbox.inbound CASCADE;"
 		" DELETE FROM contacts; DELETE FROM sessions WHERE id > 1; DELETE FROM tenants "

@@ -25,6 +25,20 @@ static void TEST(a_certain_failure_goes_back_to_the_queue)
 	}
 }
 
+static void TEST(what_whatsapp_holds_waits_as_long_and_says_why)
+{
+	struct attempt_move move;
+	struct attempt_end end = {
+		.verdict = VERDICT_RETRY, .code = "held_code", .text = "why", .held_ms = 3600000};
+	attempt_move_decide(end, 1, false, &schedule, &move);
+	assert_int_equal(move.status, MESSAGE_QUEUED);
+	assert_int_equal(move.delay_ms, 3600000);
+	assert_string_equal(move.code, "held_code");
+	end.held_ms = 1; /* never sooner than the schedule */
+	attempt_move_decide(end, 1, false, &schedule, &move);
+	assert_int_equal(move.delay_ms, 5000);
+}
+
 static void TEST(the_last_certain_failure_tells_its_error)
 {
 	struct attempt_move move = decide(VERDICT_RETRY, 4, false);
@@ -138,6 +152,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_certain_failure_goes_back_to_the_queue),
+		cmocka_unit_test(what_whatsapp_holds_waits_as_long_and_says_why),
 		cmocka_unit_test(the_last_certain_failure_tells_its_error),
 		cmocka_unit_test(giving_up_keeps_the_engines_code),
 		cmocka_unit_test(giving_up_without_words_is_a_rejection),

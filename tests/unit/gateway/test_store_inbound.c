@@ -120,6 +120,103 @@ static void who_lost_the_lease_keeps_nothing(void **state)
 	scene_expect(scene, "SELECT count(*) FROM messages", "0");
 }
 
+/* --- what real phones do --- */
+
+static struct gateway_inbound change(
+	const char *wa, enum engine_inbound_kind kind, const char *target)
+{
+	struct gateway_inbound row = inbound("", wa, 0);
+	row.kind = kind;
+	row.target_wa_id = sv_from(target);
+	row.body = kind == ENGINE_INBOUND_DELETE ? SV_NULL : SV_LIT("new words");
+	return row;
+}
+
+static struct seen keep_changes(struct scene *scene, const struct gateway_inbound *rows, int n)
+{
+	struct seen seen;
+	gateway_store_changes(scene->conn, rows, n, scene_on_done, scene);
+	scene_wait(scene, on_rows, &seen);
+	return seen;
+}
+
+static void keys_are_committed_with_their_message_the_last_of_each(void **state)
+{
+	struct scene *scene = *state;
+	struct engine_key first[] = {
+		{SV_LIT("session/a"), SV_LIT("1")}, {SV_LIT("pre-key/7"), SV_LIT("x")}};
+	struct engine_key second[] = {
+		{SV_LIT("session/a"), SV_LIT("2")}, {SV_LIT("pre-key/7"), SV_NULL}};
+	struct gateway_inbound rows[] = {inbound("msg_1", "WA1", 1), inbound("msg_2", "WA2", 1)};
+	rows[0].keys = first;
+	rows[0].n_keys = 2;
+	rows[1].kind = ENGINE_INBOUND_NOTHING;
+	rows[1].phone = SV_LIT("");
+	rows[1].keys = second;
+	rows[1].n_keys = 2;
+	struct seen seen = keep(scene, rows, 2);
+	assert_int_equal(seen.n_held, 1);
+	assert_int_equal(seen.held_number, 1);
+	scene_expect(
+		scene, "SELECT name, encode(sealed, 'escape') FROM session_keys", "session/a|2");
+	scene_expect(scene, "SELECT count(*) FROM messages", "1");
+}
+
+static void who_lost_the_lease_keeps_no_key(void **state)
+{
+	struct scene *scene = *state;
+	struct engine_key key = {SV_LIT("session/a"), SV_LIT("1")};
+	struct gateway_inbound row = inbound("msg_1", "WA1", 1);
+	row.keys = &key;
+	row.n_keys = 1;
+	row.session_epoch--;
+	assert_int_equal(keep(scene, &row, 1).n_held, 0);
+	scene_expect(scene, "SELECT count(*) FROM session_keys", "0");
+}
+
+static void what_the_own_phone_writes_is_outgoing_and_no_event(void **state)
+{
+	struct scene *scene = *state;
+	struct gateway_inbound row = inbound("msg_1", "WA1", 1);
+	row.is_from_me = true;
+	(void)keep(scene, &row, 1);
+	scene_expect(scene, "SELECT direction, status, open FROM messages", "0|4|f");
+	scene_expect(scene, "SELECT count(*) FROM events", "0");
+}
+
+static void a_change_is_told_of_once_and_of_the_message_meant(void **state)
+{
+	struct scene *scene = *state;
+	struct gateway_inbound row = inbound("msg_1", "WA1", 1);
+	(void)keep(scene, &row, 1);
+	struct gateway_inbound changes[] = {change("R1", ENGINE_INBOUND_REACTION, "WA1"),
+		change("E1", ENGINE_INBOUND_EDIT, "WA1"),
+		change("D1", ENGINE_INBOUND_DELETE, "WA1"),
+		change("E2", ENGINE_INBOUND_EDIT, "unknown")};
+	assert_int_equal(keep_changes(scene, changes, 4).held_number, 4);
+	assert_int_equal(keep_changes(scene, changes, 4).held_number, 0);
+	scene_expect(scene,
+		"SELECT string_agg(message_id || ' ' || type, ',' ORDER BY sequence) FROM events",
+		"msg_1 1,msg_1 2,msg_1 3,msg_1 4");
+	scene_expect(scene, "SELECT body, edited_body, deleted_at IS NOT NULL FROM messages",
+		"PAY123|new words|t");
+}
+
+static void nobody_edits_what_another_wrote(void **state)
+{
+	struct scene *scene = *state;
+	struct gateway_inbound row = inbound("msg_1", "WA1", 1);
+	row.is_from_me = true;
+	(void)keep(scene, &row, 1);
+	struct gateway_inbound edit = change("E1", ENGINE_INBOUND_EDIT, "WA1");
+	(void)keep_changes(scene, &edit, 1);
+	struct gateway_inbound other = change("E2", ENGINE_INBOUND_REACTION, "WA1");
+	other.phone = SV_LIT("+4915199999");
+	(void)keep_changes(scene, &other, 1);
+	scene_expect(scene, "SELECT edited_body IS NULL FROM messages", "t");
+	scene_expect(scene, "SELECT count(*) FROM events", "0");
+}
+
 /* --- media --- */
 
 static void on_first(void *ctx, const struct pg_result *result)
@@ -337,6 +434,11 @@ int main(void)
 		TEST_OF(what_is_offered_twice_is_kept_once),
 		TEST_OF(it_belongs_to_who_wrote_there_last_else_to_the_default_tenant),
 		TEST_OF(who_lost_the_lease_keeps_nothing),
+		TEST_OF(keys_are_committed_with_their_message_the_last_of_each),
+		TEST_OF(who_lost_the_lease_keeps_no_key),
+		TEST_OF(what_the_own_phone_writes_is_outgoing_and_no_event),
+		TEST_OF(a_change_is_told_of_once_and_of_the_message_meant),
+		TEST_OF(nobody_edits_what_another_wrote),
 		TEST_OF(wanted_media_is_found_stored_and_not_wanted_any_more),
 		TEST_OF(media_of_what_was_erased_meanwhile_is_not_kept),
 		TEST_OF(media_that_cannot_be_had_fails_its_message_once),

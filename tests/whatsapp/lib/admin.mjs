@@ -9,9 +9,9 @@ const MAX_WAIT_MS = 60_000;
 const ROUTES = [
   ['GET', '/info', ({ info }) => info],
   ['POST', '/admin/mock-phone/scan-qr', scanRaw],
-  ['GET', '/phones', ({ double }) => double.world.accounts.map(phoneView)],
+  ['GET', '/phones', ({ double }) => double.world.accounts.map((account) => phoneView(double, account))],
   ['POST', '/phones', makePhone],
-  ['GET', '/phones/:number', (context) => phoneView(accountOf(context))],
+  ['GET', '/phones/:number', (context) => phoneView(context.double, accountOf(context))],
   ['PATCH', '/phones/:number', changePhone],
   ['POST', '/phones/:number/scan', scan],
   ['POST', '/phones/:number/code', typeCode],
@@ -22,6 +22,7 @@ const ROUTES = [
   ['DELETE', '/phones/:number/devices/:device', removeDevice],
   ['POST', '/phones/:number/devices/:device/drop', dropConnection],
   ['POST', '/phones/:number/devices/:device/stream-error', streamError],
+  ['POST', '/phones/:number/devices/:device/use-pre-keys', usePreKeys],
   ['GET', '/faults', ({ double }) => double.faults.rules],
   ['POST', '/faults', ({ double, body }) => double.faults.add(body)],
   ['DELETE', '/faults', ({ double }) => double.faults.remove()],
@@ -100,8 +101,9 @@ function deviceView(device) {
   };
 }
 
-function phoneView(account) {
+function phoneView(double, account) {
   const { phone } = account;
+  const awaitsCode = double.pairing.byCode.has(account.number);
   return {
     number: account.number,
     name: account.name,
@@ -111,6 +113,7 @@ function phoneView(account) {
     inbox: phone.inbox.length,
     undecryptable: phone.undecryptable,
     typing: phone.typing,
+    awaits_code: awaitsCode,
     tokens_given: [...account.tokens.keys()],
     companions: account.companions.map(deviceView),
   };
@@ -120,13 +123,13 @@ function makePhone({ double, body }) {
   const { number, name, ...settings } = body;
   const account = double.world.make(digits(number), name);
   account.phone.set(settings);
-  return phoneView(account);
+  return phoneView(double, account);
 }
 
 function changePhone(context) {
   const account = accountOf(context);
   account.phone.set(context.body);
-  return phoneView(account);
+  return phoneView(context.double, account);
 }
 
 /** The body is the QR's text. Without ?number= it is the number of that push name, or a new one. */
@@ -208,6 +211,13 @@ function streamError(context) {
   const { code } = context.body;
   if (![401, 440, 503, 515].includes(code)) throw new Refused(400, 'code is 401, 440, 503 or 515');
   connectionOf(context).streamError(code, { 401: 'device_removed', 440: 'replaced' }[code]);
+}
+
+/** As if strangers had asked for them. */
+function usePreKeys(context) {
+  const device = deviceOf(context);
+  const { leave = 0 } = context.body;
+  while (device.preKeys.length > leave) context.double.router.bundleOf(device);
 }
 
 function stats({ double }) {

@@ -40,8 +40,9 @@ export class Connection {
 
   fail(error) {
     if (this.state === 'closed') return;
-    this.double.note('connection_failed', error);
-    if (this.state === 'open' && error instanceof Refused) this.send(node('failure', { reason: error.code, location: 'double' }));
+    const refused = error instanceof Refused;
+    this.double.note(refused ? 'connections_refused' : 'connection_failed', refused ? undefined : error);
+    if (this.state === 'open' && refused) this.send(node('failure', { reason: error.code, location: 'double' }));
     this.close();
   }
 

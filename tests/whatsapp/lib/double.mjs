@@ -115,8 +115,9 @@ export class Double {
 
   takeMessage(connection, element) {
     const { attrs } = element;
-    const { error, lost, afterMs } = this.router.message(connection.device, element);
-    if (lost) return;
+    const { error, lost, cut, afterMs } = this.router.message(connection.device, element);
+    if (cut) connection.drop();
+    if (lost || cut) return;
     const ack = node('ack', { class: 'message', id: attrs.id, from: attrs.to, t: now(), error });
     if (afterMs) setTimeout(() => connection.send(ack), afterMs);
     else connection.send(ack);
@@ -163,5 +164,17 @@ export class Double {
   close() {
     for (const connection of this.connections) connection.drop();
     this.sockets.close();
+  }
+
+  /** Resolves when the phones have dealt with all that they were given: what one does may give another something to do. */
+  async rest() {
+    for (let done = -1; done !== this.handled(); ) {
+      done = this.handled();
+      await Promise.all(this.world.accounts.map(({ phone }) => phone.work));
+    }
+  }
+
+  handled() {
+    return this.world.accounts.reduce((sum, { phone }) => sum + phone.given, 0);
   }
 }

@@ -5,6 +5,7 @@ import { Refused } from './nodes.mjs';
 const KINDS = {
   ack_error: ['code'], // a client's message is refused with this code (463, 479, …) and reaches nobody
   ack_lost: [], // it is delivered, and the client never hears so
+  ack_cut: [], // it is delivered, and the connection ends instead of the acknowledgement
   ack_slow: ['ms'], // it is delivered, and the client hears so late
   message_lost: [], // it vanishes, and so does the acknowledgement
   tctoken_required: [], // 463 for every message that carries no valid privacy token

@@ -10,6 +10,7 @@ import { receiptIds } from './mailbox.mjs';
 
 const MAX_KEPT = 20_000;
 const MAX_RETRIES = 5;
+const BROKEN_BYTE = 10; // from the end: in the MAC of a first message, before it in others
 
 export class Phone {
   /** double: {world, router, faults, media, note()} */
@@ -27,6 +28,7 @@ export class Phone {
     this.typing = {};
     this.changed = new EventEmitter().setMaxListeners(0);
     this.work = Promise.resolve();
+    this.given = 0; // how many things it was given to do
   }
 
   get device() {
@@ -35,6 +37,7 @@ export class Phone {
 
   /** One thing after the other, as ratchets must be used. Resolves to what `act` gives. */
   serial(act) {
+    this.given += 1;
     const done = this.work.then(act);
     this.work = done.catch(() => {});
     return done;
@@ -195,7 +198,7 @@ export class Phone {
     const sent = { message, peer, server, hideNumber: Boolean(request.hide_number), receipts: [] };
     this.sent.set(id, sent);
     if (this.sent.size > MAX_KEPT) this.sent.delete(this.sent.keys().next().value);
-    if (!peer.tokens.has(this.account.number) && !this.account.tokens.has(peer.number)) this.double.router.giveToken(this.account, peer);
+    if (!this.account.tokens.has(peer.number)) this.double.router.giveToken(this.account, peer);
     const participants = [];
     for (const device of [...peer.devices.values(), ...this.account.companions]) {
       const enc = await this.seal(device, sent, {});
@@ -225,7 +228,7 @@ export class Phone {
     const content = own ? { deviceSentMessage: { destinationJid: peer.jid(server), message } } : message;
     const { type, bytes } = await this.party.encrypt(name, proto.Message.encode(proto.Message.fromObject(content)).finish());
     if (device.id !== 0 && this.double.faults.take('corrupt', { from: this.account.number, to: device.account.number })) {
-      bytes[bytes.length - 1] ^= 1;
+      bytes[bytes.length - BROKEN_BYTE] ^= 1;
     }
     const mediatype = mediaType(message);
     return node('enc', { v: 2, type, mediatype, ...attrs }, bytes);

@@ -7,7 +7,6 @@ const OWN_SERVERS = new Set(['s.whatsapp.net', 'lid']);
 const LOW_PRE_KEYS = 4; // Baileys uploads more below 5
 const NEVER_SHOWN = new Set(['sender', 'read-self', 'peer_msg', 'hist_sync', 'server-error']);
 
-/** An acknowledgement that says no, or nothing at all. */
 const refuse = (code) => ({ error: code });
 
 export class Router {
@@ -18,8 +17,8 @@ export class Router {
   }
 
   /**
-   * Takes a message of a device. Gives what its acknowledgement says: {} or {error}; {lost: true} means none, {afterMs}
-   * means later.
+   * Takes a message of a device. Gives what its acknowledgement says: {} or {error}; {lost: true} means none, {cut: true} the
+   * end of the connection instead, {afterMs} later.
    */
   message(sender, stanza, { hideNumber = false } = {}) {
     const { attrs } = stanza;
@@ -27,17 +26,19 @@ export class Router {
     if (!chat || !OWN_SERVERS.has(chat.server)) return refuse(479);
     const peer = this.world.accountOf(attrs.recipient ?? attrs.to);
     const facts = { from: sender.account.number, to: peer?.number ?? chat.user };
-    const error = this.objection(sender, stanza, peer) ?? this.faults.take('ack_error', facts)?.code ?? this.token(sender, stanza, peer, facts);
+    const fault = (kind) => (sender.id === 0 ? undefined : this.faults.take(kind, facts)); // phones have none
+    const error = this.objection(sender, stanza, peer) ?? fault('ack_error')?.code ?? this.token(sender, stanza, peer, fault);
     if (error) {
       this.note(`message_refused_${error}`);
       return refuse(error);
     }
-    if (this.faults.take('message_lost', facts)) return { lost: true };
+    if (fault('message_lost')) return { lost: true };
     if (peer && peer !== sender.account) this.acquaint(sender.account, peer);
     for (const [target, encrypted] of this.copies(stanza)) this.deliver(sender, target, stanza, encrypted, { peer, chat, hideNumber });
     this.note('messages');
-    if (this.faults.take('ack_lost', facts)) return { lost: true };
-    return { afterMs: this.faults.take('ack_slow', facts)?.ms };
+    if (fault('ack_lost')) return { lost: true };
+    if (fault('ack_cut')) return { cut: true };
+    return { afterMs: fault('ack_slow')?.ms };
   }
 
   /** What a strict server objects to; undefined if all is well. */
@@ -45,17 +46,18 @@ export class Router {
     if (stanza.attrs.category === 'peer') return child(stanza, 'tctoken') || peer !== sender.account ? 479 : undefined;
     const all = [...children(stanza, 'enc'), ...children(child(stanza, 'participants'), 'to').flatMap((to) => children(to, 'enc'))];
     if (!all.every((enc) => enc.attrs.v === '2' && ['msg', 'pkmsg'].includes(enc.attrs.type) && bytesOf(enc)?.length)) return 479;
+    if ([...this.copies(stanza)].some(([{ account }]) => account !== peer && account !== sender.account)) return 479;
     const vouched = sender.id === 0 || child(stanza, 'device-identity');
     if (!vouched && all.some((enc) => enc.attrs.type === 'pkmsg')) return 479;
     return undefined;
   }
 
-  token(sender, stanza, peer, facts) {
+  token(sender, stanza, peer, fault) {
     if (!peer || peer === sender.account || stanza.attrs.device_fanout === 'false' || sender.id === 0) return undefined;
     const shown = bytesOf(child(stanza, 'tctoken'));
     const good = shown && peer.tokens.get(sender.account.number)?.equals(shown);
     this.note(good ? 'tctoken_good' : shown ? 'tctoken_wrong' : 'tctoken_none');
-    return !good && this.faults.take('tctoken_required', facts) ? 463 : undefined;
+    return !good && fault('tctoken_required') ? 463 : undefined;
   }
 
   /** Device → the parts that are encrypted for it. A stanza for one device has them at its top. */

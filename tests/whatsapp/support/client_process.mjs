@@ -61,7 +61,10 @@ class Client {
       ...this.options.config,
     });
     this.sock = sock;
-    sock.ev.on('creds.update', (update) => Object.assign(this.creds, update));
+    sock.ev.on('creds.update', (update) => {
+      Object.assign(this.creds, update);
+      if (update.me) this.emit('creds', { me: update.me });
+    });
     sock.ev.on('connection.update', (update) => this.onConnection(sock, update));
     sock.ev.on('messages.upsert', ({ messages, type }) => messages.forEach((message) => this.onMessage(message, type)));
     sock.ev.on('messages.update', (updates) => updates.forEach(({ key, update }) => this.emit('update', { id: key.id, status: update.status, stub: update.messageStubParameters })));
@@ -85,8 +88,8 @@ class Client {
     this.emit('message', { key, type, status, pushName, stub: messageStubType, content: message.message });
   }
 
-  async send(jid, content, options = {}) {
-    const quoted = options.quoted && this.received.get(options.quoted);
+  async send(jid, content, options) {
+    const quoted = options?.quoted && this.received.get(options.quoted);
     const made = typeof content.data === 'string' ? { ...content, [content.kind]: Buffer.from(content.data, 'base64') } : content;
     const sent = await this.sock.sendMessage(jid, made, { ...options, quoted });
     this.messages.set(sent.key.id, sent.message);
@@ -109,6 +112,8 @@ class Client {
   /** Something else than the client would sign or send; see the tests of wrong signatures. */
   tamper(what) {
     if (what === 'signed-prekey') this.creds.signedPreKey.signature = Buffer.alloc(64, 1);
+    // A client signs with what it believes to be its identity; the server knows the one that it showed.
+    else if (what === 'device-signature') this.creds.signedIdentityKey.private = initAuthCreds().signedIdentityKey.private;
     else if (what === 'noise-key') this.creds.noiseKey = initAuthCreds().noiseKey;
     else throw new Error(`no such tampering: ${what}`);
   }
@@ -117,8 +122,13 @@ class Client {
     this.creds.me = { ...this.creds.me, name };
   }
 
-  name_() {
-    return this.creds.me?.name;
+  /** A second connection of the same device, while the first one is there. */
+  connectBeside() {
+    const first = this.sock;
+    first.ev.on('connection.update', ({ connection, lastDisconnect }) => {
+      if (connection === 'close') this.emit('beside-close', { code: lastDisconnect.error?.output?.statusCode });
+    });
+    this.connect();
   }
 
   tokens() {

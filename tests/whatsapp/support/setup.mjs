@@ -2,26 +2,50 @@
 import { fork, spawn } from 'node:child_process';
 import path from 'node:path';
 import readline from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const WAIT_MS = 20_000;
+const POLL_MS = 20;
 
-/** Starts both; call stop() at the end. */
-export async function startAll() {
-  const server = spawn(process.execPath, [path.join(here, '..', 'server.mjs')], { stdio: ['ignore', 'pipe', 'inherit'] });
+const ended = (child) => new Promise((resolve) => child.once('exit', resolve));
+
+/** A double in a process of its own: {info, stop()}. */
+export async function startDouble(...options) {
+  const server = spawn(process.execPath, [path.join(here, '..', 'server.mjs'), ...options], { stdio: ['ignore', 'pipe', 'inherit'] });
   const info = await new Promise((resolve, reject) => {
     server.once('exit', (code) => reject(new Error(`the double ended with ${code}`)));
     readline.createInterface({ input: server.stdout }).once('line', (line) => resolve(JSON.parse(line)));
   });
+  const stop = async () => {
+    const end = ended(server);
+    server.kill('SIGTERM');
+    await end;
+  };
+  return { info, stop };
+}
+
+/** A double and clients; call stop() at the end. */
+export async function startAll(...options) {
+  const { info, stop: stopDouble } = await startDouble(...options);
   const clients = new Clients(info);
   const stop = async () => {
-    const ended = [clients.process, server].map((child) => new Promise((resolve) => child.once('exit', resolve)));
+    const end = ended(clients.process);
     clients.process.disconnect();
-    server.kill('SIGTERM');
-    await Promise.all(ended);
+    await Promise.all([end, stopDouble()]);
   };
-  return { info, admin: new Admin(info.admin_url), clients, stop };
+  return { info, admin: new Admin(info.admin_url), clients, stop, stopDouble };
+}
+
+async function until(what, ask, met) {
+  const deadline = Date.now() + WAIT_MS;
+  for (;;) {
+    const value = await ask();
+    if (met(value)) return value;
+    if (Date.now() > deadline) throw new Error(`${what} stays ${JSON.stringify(value)}`);
+    await setTimeout(POLL_MS);
+  }
 }
 
 export class Admin {
@@ -45,6 +69,11 @@ export class Admin {
   write = (from, to, request) => this.post(`/phones/${from}/write`, { to, ...request });
   fault = (rule) => this.post('/faults', rule);
   device = (number, device, action, body) => this.post(`/phones/${number}/devices/${device}/${action}`, body);
+
+  receipt = (number, id, type) => this.until(`/phones/${number}/sent/${id}`, ({ receipts }) => receipts.some((one) => one.type === type));
+
+  /** Asks until what is told meets the condition; gives it. */
+  until = (path_, met) => until(path_, () => this.get(path_), met);
 
   /** Waits until the phone shows `count` entries after `since`. */
   async inbox(number, count, since = 0) {
@@ -99,6 +128,7 @@ class Clients {
     await client.do('connect');
     const qr = await client.next('qr');
     client.device = await admin.post(`/phones/${number}/scan`, { qr });
+    await client.next('close', ({ code }) => code === 515);
     await client.next('open');
     return client;
   }
@@ -122,14 +152,23 @@ class Client {
     else this.events.push(event);
   }
 
+  has(kind, match = () => true) {
+    return this.events.some(({ event, data }) => event === kind && match(data));
+  }
+
+  until = (method, met) => until(`${this.name} ${method}`, () => this.do(method), met);
+
   /** The next event of that kind for which `match` holds, whether it has come or will. */
   next(kind, match = () => true) {
     const fits = ({ event, data }) => event === kind && match(data);
     const index = this.events.findIndex(fits);
     if (index >= 0) return Promise.resolve(this.events.splice(index, 1)[0].data);
     return new Promise((resolve, reject) => {
-      const stack = new Error(`${this.name}: no ${kind} came; there were ${JSON.stringify(this.events.slice(-20)).slice(0, 3000)}`);
-      const timer = setTimeout(() => reject(stack), WAIT_MS);
+      const error = new Error(); // here, for its stack
+      const timer = globalThis.setTimeout(() => {
+        error.message = `${this.name}: no ${kind} came; there were ${JSON.stringify(this.events.slice(-10)).slice(0, 3000)}`;
+        reject(error);
+      }, WAIT_MS);
       this.waiting.push({ fits, resolve: (data) => (clearTimeout(timer), resolve(data)) });
     });
   }
