@@ -25,7 +25,7 @@ bool bytes_equal_const_time(const void *a, const void *b, size_t len);
 uint32_t crc32_ieee(struct strview data);
 
 void hex_encode(const void *data, size_t len, struct strbuf *out); /* lower case */
-int hex_digit(char c);                                             /* 0 to 15, or -1 */
+int hex_digit(char c); /* 0 to 15, or -1 */
 int hex_decode(struct strview text, uint8_t *ret_bytes,
 	size_t want_len); /* 0, or -1 when not exactly want_len bytes of hex */
 void base64_encode(struct strview data, struct strbuf *out); /* with padding */

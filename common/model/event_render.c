@@ -55,8 +55,7 @@ static void member_time(struct render *render, const char *name)
 /* As it stands in events.data; null when it does not. */
 static void member_data(struct render *render, const char *name)
 {
-	const struct json *value =
-		render->data == NULL ? NULL : json_object_get(render->data, name);
+	const struct json *value = render->data == NULL ? NULL : json_object_get(render->data, name);
 
 	key(render, name);
 	if (value == NULL)
@@ -116,8 +115,7 @@ static void render_received(struct render *render)
 
 	members_of_message(render);
 	member_text(render, "phone_number", sv_is_null(row->phone) ? SV_LIT("") : row->phone);
-	member_text(render, "message_type",
-		sv_from(message_type_name(row->has_message ? row->message_type : MESSAGE_OTHER)));
+	member_text(render, "message_type", sv_from(message_type_name(row->has_message ? row->message_type : MESSAGE_OTHER)));
 	member_text(render, "message_body", words_of(row));
 	if (!row->is_erased && !sv_is_null(row->caption))
 		member_text(render, "caption", row->caption);
@@ -174,8 +172,7 @@ static void render_read(struct render *render)
 static void render_failed(struct render *render)
 {
 	render_step(render, "failed", "failed_at");
-	member_data_or(render, "error",
-		sv_is_null(render->row->error) ? SV_LIT("the message failed") : render->row->error);
+	member_data_or(render, "error", sv_is_null(render->row->error) ? SV_LIT("the message failed") : render->row->error);
 	member_data_or(render, "error_code", render->row->error_code);
 }
 
@@ -206,31 +203,11 @@ static void (*const renderers[EVENT_TYPE_LAST + 1])(struct render *render) = {
 
 /* --- the whole --- */
 
-/* Members that the renderers write themselves; what else stands in events.data is passed on as it
- * is. */
+/* Members that the renderers write themselves; what else stands in events.data is passed on as it is. */
 static const char *const own_members[] = {
-	"message_id",
-	"contact_id",
-	"phone_number",
-	"message_type",
-	"message_body",
-	"caption",
-	"filename",
-	"media_url",
-	"session_id",
-	"received_at",
-	"edited_at",
-	"reacted_at",
-	"deleted_at",
-	"external_ref",
-	"status",
-	"sent_at",
-	"delivered_at",
-	"read_at",
-	"failed_at",
-	"error",
-	"error_code",
-	"reason",
+	"message_id", "contact_id", "phone_number", "message_type", "message_body", "caption", "filename", "media_url",
+	"session_id", "received_at", "edited_at", "reacted_at", "deleted_at", "external_ref", "status", "sent_at",
+	"delivered_at", "read_at", "failed_at", "error", "error_code", "reason",
 };
 
 static int pass_on(void *ctx, const char *name, struct json *value)
@@ -256,13 +233,11 @@ static void render_envelope(const struct event_row *row, struct strbuf *out)
 	id_of_event(row->sequence, id);
 	clock_format(row->created_at_wall_ms, created_at);
 	strbuf_printf(out,
-		"{\"id\":\"%s\",\"event\":\"%s\",\"created_at\":\"%s\",\"tenant_id\":%d,"
-		"\"sequence\":%" PRId64 ",\"data\":{",
-		id, event_type_name(row->type), created_at, row->tenant_id, row->sequence);
+		"{\"id\":\"%s\",\"event\":\"%s\",\"created_at\":\"%s\",\"tenant_id\":%d,\"sequence\":%" PRId64 ",\"data\":{", id,
+		event_type_name(row->type), created_at, row->tenant_id, row->sequence);
 }
 
-int event_render(
-	const struct event_row *row, struct strview public_url, struct strbuf *out, struct err *err)
+int event_render(const struct event_row *row, struct strview public_url, struct strbuf *out, struct err *err)
 {
 	struct render render = {.row = row, .public_url = public_url, .out = out, .is_first = true};
 

@@ -1,6 +1,6 @@
 /*
- * The body of a webhook, from the event's row and the immutable parts of its message's row: the
- * same bytes at every attempt. Pure. The fields are those of the contract's table.
+ * The body of a webhook, from the event's row and the immutable parts of its message's row: the same bytes at every attempt.
+ * Pure. The fields are those of the contract's table.
  */
 #ifndef WA_MODEL_EVENT_RENDER_H
 #define WA_MODEL_EVENT_RENDER_H
@@ -38,9 +38,8 @@ struct event_row {
 	struct strview error_code;
 };
 
-/* Append the JSON. public_url: of the api, without a slash at its end. 0, or -1 with err when the
-   row makes no sense (and then nothing was appended). */
-int event_render(const struct event_row *row, struct strview public_url, struct strbuf *out,
-	struct err *err) MUST_CHECK;
+/* Append the JSON. public_url: of the api, without a slash at its end. 0, or -1 with err when the row makes no sense (and then
+   nothing was appended). */
+int event_render(const struct event_row *row, struct strview public_url, struct strbuf *out, struct err *err) MUST_CHECK;
 
 #endif

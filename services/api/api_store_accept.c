@@ -125,8 +125,7 @@ static const struct pg_stmt contacts_of_phones = {"api_contacts_of_phones",
 	") INSERT INTO contacts (id, tenant_id) SELECT contact_id, tenant_id FROM n"};
 
 static const struct pg_stmt open_count = {"api_open_count",
-	"SELECT count(*) FROM (SELECT FROM messages WHERE tenant_id = $1::int4 AND tenant_id > 0 "
-	"AND open"
+	"SELECT count(*) FROM (SELECT FROM messages WHERE tenant_id = $1::int4 AND tenant_id > 0 AND open"
 	" LIMIT $2::int8) AS m"};
 
 /* --- writing --- */

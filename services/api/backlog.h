@@ -1,8 +1,8 @@
 /*
  * How many open messages a tenant has, known well enough to refuse more of them: counted in
  * Postgres at most once a second (less often while far from the cap, the less the longer a count
- * takes), what this process accepted since added. So a tenant may exceed its cap by what all
- * processes accept within a second, never by more, and nobody waits for a count.
+ * takes), what this process accepted since added. So a tenant may exceed its cap by what all processes accept within a second, never
+ * by more, and nobody waits for a count.
  */
 #ifndef WA_API_BACKLOG_H
 #define WA_API_BACKLOG_H

@@ -6,8 +6,8 @@
 #include "services/api/handlers.h"
 #include "services/api/list_reply.h"
 
-static struct json *list_item(struct api_call *call, const struct pg_result *result, int row,
-	struct strview *ret_position)
+static struct json *list_item(
+	struct api_call *call, const struct pg_result *result, int row, struct strview *ret_position)
 {
 	struct store_contact contact = store_contact_at(result, row, call->pool);
 

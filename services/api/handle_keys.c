@@ -187,8 +187,8 @@ void handle_key_create(struct api_call *call)
 	idempotency_look_up(call, key_create);
 }
 
-static struct json *list_item(struct api_call *call, const struct pg_result *result, int row,
-	struct strview *ret_position)
+static struct json *list_item(
+	struct api_call *call, const struct pg_result *result, int row, struct strview *ret_position)
 {
 	struct store_key key = store_key_at(result, row, call->pool);
 

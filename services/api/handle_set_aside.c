@@ -21,8 +21,8 @@ static struct json *set_aside_view(const struct store_set_aside *work)
 	return view;
 }
 
-static struct json *list_item(struct api_call *call, const struct pg_result *result, int row,
-	struct strview *ret_position)
+static struct json *list_item(
+	struct api_call *call, const struct pg_result *result, int row, struct strview *ret_position)
 {
 	struct store_set_aside work = store_set_aside_at(result, row, call->pool);
 

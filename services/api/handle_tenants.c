@@ -127,8 +127,8 @@ void handle_tenant_create(struct api_call *call)
 	idempotency_look_up(call, tenant_create);
 }
 
-static struct json *list_item(struct api_call *call, const struct pg_result *result, int row,
-	struct strview *ret_position)
+static struct json *list_item(
+	struct api_call *call, const struct pg_result *result, int row, struct strview *ret_position)
 {
 	struct store_tenant tenant = store_tenant_at(result, row, call->pool);
 

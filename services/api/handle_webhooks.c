@@ -218,8 +218,8 @@ void handle_webhook_register(struct api_call *call)
 
 /* --- showing --- */
 
-static struct json *list_item(struct api_call *call, const struct pg_result *result, int row,
-	struct strview *ret_position)
+static struct json *list_item(
+	struct api_call *call, const struct pg_result *result, int row, struct strview *ret_position)
 {
 	struct store_webhook webhook = store_webhook_at(result, row, call->pool);
 

@@ -13,8 +13,8 @@ bool list_read(
    where list_answer() looks for it. NULL: the call was answered. */
 const struct list_page *list_begin(struct api_call *call, struct field_errors *errors) MUST_CHECK;
 /* A row of the result as JSON, the caller's, and its place in the list. */
-typedef struct json *(*list_item_fn)(struct api_call *call, const struct pg_result *result, int row,
-	struct strview *ret_position);
+typedef struct json *(*list_item_fn)(
+	struct api_call *call, const struct pg_result *result, int row, struct strview *ret_position);
 /* Answer with the page's rows; that the query gave one more says that there is a next page. */
 void list_answer(struct api_call *call, const struct pg_result *result, list_item_fn item);
 /* Of lists whose position is a number; 0: the first page. */

@@ -12,9 +12,9 @@
 
 #include "common/base/schedule.h"
 #include "common/base/strbuf.h"
+#include "common/base/timer_heap.h"
 #include "common/model/verdict.h"
 #include "services/webhooker/id_table.h"
-#include "common/base/timer_heap.h"
 
 #define DELIVERY_JITTER_PERCENT     20
 #define DELIVERY_RETRY_AFTER_MAX_MS (INT64_C(24) * 3600 * 1000)

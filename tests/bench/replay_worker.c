@@ -424,8 +424,7 @@ static void on_change(void *ctx, bool up, const struct err *err)
 struct worker *worker_new(const struct worker_options *options)
 {
 	struct worker *worker = mem_new(struct worker);
-	struct pg_conn_options conn_options = {
-		.url = options->url, .app_name = "replay", .plan_once = true};
+	struct pg_conn_options conn_options = {.url = options->url, .app_name = "replay", .plan_once = true};
 	worker->options = *options;
 	worker->conn = pg_conn_new(options->loop, &conn_options, on_change, worker);
 	worker->webhooker = webhooker_store_new(

@@ -144,8 +144,7 @@ static int teardown(void **state)
 /* Reading goes on while a test adds entries: it says how many must have been taken in. */
 static int is_empty(void *ctx)
 {
-	return n_taken >= *(int *)ctx && suspects_count(suspects) == 0 &&
-	       stream_reader_unacked(reader) == 0;
+	return n_taken >= *(int *)ctx && suspects_count(suspects) == 0 && stream_reader_unacked(reader) == 0;
 }
 
 static int is_set_aside(void *ctx)
