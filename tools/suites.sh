@@ -105,6 +105,10 @@ suite_run() {
       packages_install "$PACKAGES_FUZZ"
       suite_script tests/fuzz/run "$@"
       ;;
+    compose)
+      node_packages tests/integration # whose customers and endpoints it uses
+      suite_folder "$name" "$@"
+      ;;
     *) suite_folder "$name" "$@" ;;
   esac
   stacks_stop
@@ -178,7 +182,8 @@ suites_test() {
     shift
   done
   [ "$sanitize" = no ] || BUILD_DIR=$ROOT/build-asan
-  if [ "${names[*]}" != layers ]; then
+  # The layers are sources; what compose tests is built in containers.
+  if [ "${names[*]}" != layers ] && [ "${names[*]}" != compose ]; then
     packages_install "$PACKAGES_RUN"
     build_all
   fi
