@@ -116,6 +116,10 @@ suite_run() {
       suite_script tests/fuzz/run "$@"
       ;;
     worker) suite_worker "$@" ;;
+    compose)
+      node_packages tests/integration # whose customers and endpoints it uses
+      suite_folder "$name" "$@"
+      ;;
     *) suite_folder "$name" "$@" ;;
   esac
   stacks_stop
@@ -189,7 +193,8 @@ suites_test() {
     shift
   done
   [ "$sanitize" = no ] || BUILD_DIR=$ROOT/build-asan
-  if [ "${names[*]}" != layers ]; then
+  # The layers are sources; what compose tests is built in containers.
+  if [ "${names[*]}" != layers ] && [ "${names[*]}" != compose ]; then
     packages_install "$PACKAGES_RUN"
     build_all
   fi

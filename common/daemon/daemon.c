@@ -1,6 +1,7 @@
 /* What every process does alike. */
 #include "common/daemon/daemon.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -20,6 +21,7 @@
 	((rlim_t)1024 *                                                                            \
 		1024) /* containers are given 2^30, which costs memory in what counts by it */
 #define OWNER_DIGITS 11
+#define MAX_HOST_NAME 48 /* WA_INSTANCE may have 64 bytes */
 
 /* Only set_state() changes it. */
 enum daemon_state {
@@ -122,6 +124,18 @@ static void on_signal(void *ctx)
 
 /* --- the beginning --- */
 
+/* In a container every process has number 1; what tells it from the others is the container's name. */
+static void append_own_name(struct daemon *daemon, struct strbuf *text)
+{
+	char host[HOST_NAME_MAX + 1];
+
+	strbuf_printf(text, "%s-", daemon->service->name);
+	if (getpid() == 1 && gethostname(host, sizeof(host)) == 0 && host[0] != '\0')
+		strbuf_printf(text, "%.*s", MAX_HOST_NAME, host);
+	else
+		strbuf_printf(text, "%ld", (long)getpid());
+}
+
 static void name_process(struct daemon *daemon)
 {
 	const char *given = setting_text(daemon->settings, SETTING_INSTANCE);
@@ -131,7 +145,7 @@ static void name_process(struct daemon *daemon)
 	if (given[0] != '\0')
 		strbuf_append_cstr(&text, given);
 	else
-		strbuf_printf(&text, "%s-%ld", daemon->service->name, (long)getpid());
+		append_own_name(daemon, &text);
 	daemon->instance = mem_strdup(strbuf_cstr(&text));
 	base62_encode_u64(rng_u64(), OWNER_DIGITS, digits);
 	strbuf_printf(&text, "/%.*s", OWNER_DIGITS, digits);

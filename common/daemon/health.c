@@ -109,3 +109,18 @@ void health_format(const struct health *health, struct strbuf *out)
 	}
 	strbuf_append_cstr(out, "]}\n");
 }
+
+void health_format_metrics(const struct health *health, struct strbuf *out)
+{
+	const struct health_part *part;
+
+	strbuf_printf(out,
+		"# HELP wa_ready Whether /ready says 200\n"
+		"# TYPE wa_ready gauge\n"
+		"wa_ready %d\n"
+		"# HELP wa_part_up Whether a part that the process needs is up\n"
+		"# TYPE wa_part_up gauge\n",
+		health_is_ready(health));
+	TAILQ_FOREACH(part, &health->parts, in_health)
+	strbuf_printf(out, "wa_part_up{part=\"%s\"} %d\n", part->name, part->state == PART_UP);
+}

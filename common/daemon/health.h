@@ -21,5 +21,7 @@ bool health_part_is_up(const struct health_part *part);
 bool health_is_ready(const struct health *health);
 void health_set_draining(struct health *health);                     /* never ready again */
 void health_format(const struct health *health, struct strbuf *out); /* JSON */
+/* The same for Prometheus: wa_ready, and wa_part_up{part="…"}; names of parts need no escaping. */
+void health_format_metrics(const struct health *health, struct strbuf *out);
 
 #endif

@@ -16,6 +16,7 @@ static void reply_metrics(struct private_port *port, struct http_request *reques
 	struct strbuf text = STRBUF_INIT;
 
 	metrics_format(port->metrics, &text);
+	health_format_metrics(port->health, &text);
 	http_reply(request, 200, "text/plain; version=0.0.4; charset=utf-8", strbuf_view(&text));
 	strbuf_deinit(&text);
 }

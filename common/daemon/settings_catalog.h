@@ -7,7 +7,7 @@
  * No include guard: included several times on purpose.
  */
 SETTING(MODE, "WA_MODE", ENUM, "asgw", "production|development", 0, 0, "development lets loopback callers make tenants without a token, and webhooks and media go to loopback addresses")
-SETTING(INSTANCE, "WA_INSTANCE", TEXT, "asgw", "", 0, 64, "name of this process in logs and leases, e.g. sender-1; default <service>-<pid>")
+SETTING(INSTANCE, "WA_INSTANCE", TEXT, "asgw", "", 0, 64, "name of this process in logs and leases, e.g. sender-1; default <service>-<pid>, in a container <service>-<host name>")
 SETTING(DATABASE_URL, "WA_DATABASE_URL", SECRET, "asgw", "", 1, 2048, "postgresql:// URL of the service's role")
 SETTING(REDIS_URL, "WA_REDIS_URL", SECRET, "asgw", "", 1, 2048, "redis:// URL")
 SETTING(MASTER_KEY, "WA_MASTER_KEY", SECRET, "asgw", "", 64, 4096, "key for secrets at rest: 64 hex digits, or id:hex,id:hex with the current one first")

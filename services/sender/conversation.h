@@ -11,9 +11,9 @@
 #include <sys/queue.h>
 
 #include "common/base/strview.h"
-#include "common/base/timer_heap.h"
 #include "common/model/id.h"
 #include "common/model/phone.h"
+#include "common/base/timer_heap.h"
 
 /* Drawn in docs/state/send_queue.dot. */
 enum conversation_state {

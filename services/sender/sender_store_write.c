@@ -44,7 +44,8 @@ static const struct pg_stmt next_due_stmt = {"sender_next_due",
 static const struct pg_stmt expire_stmt = {"sender_expire", WITH_MINE
 	"late AS MATERIALIZED (SELECT m.id FROM messages m"
 	" WHERE m.open AND m.valid_until <= now() AND m.status IN (1, 2)"
-	"  AND " IS_MINE " ORDER BY m.id LIMIT $4::int4 FOR UPDATE SKIP LOCKED), "
+	"  AND " IS_MINE
+	" ORDER BY m.id LIMIT $4::int4 FOR UPDATE SKIP LOCKED), "
 	"expired AS (UPDATE messages m SET status = 9, open = false, due_at = NULL,"
 	"  next_attempt_at = NULL, media_wanted = false, expired_at = now(),"
 	"  error = $6::text, error_code = $7::text"

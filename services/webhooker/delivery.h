@@ -12,9 +12,9 @@
 
 #include "common/base/schedule.h"
 #include "common/base/strbuf.h"
-#include "common/base/timer_heap.h"
 #include "common/model/verdict.h"
 #include "services/webhooker/id_table.h"
+#include "common/base/timer_heap.h"
 
 #define DELIVERY_JITTER_PERCENT     20
 #define DELIVERY_RETRY_AFTER_MAX_MS (INT64_C(24) * 3600 * 1000)
@@ -44,6 +44,7 @@ struct delivery_facts {
 	int32_t tenant_id;
 	int32_t contact_id; /* 0: the event has no contact */
 	int partition;
+	int event_type;
 	int attempts;      /* made so far */
 	int64_t due_in_ms; /* until the next attempt may be made; 0 or less: now */
 	/* Without meaning when none was made: */
@@ -103,7 +104,7 @@ struct delivery {
 	uint64_t claim; /* number of the claim it was last taken out under: results of an older one
 			   do not concern it */
 	struct strbuf body; /* PREPARED and SENDING */
-	int event_type;     /* PREPARED and SENDING: of its event */
+	int event_type;
 	char *fault;        /* owned; PREPARED: why it cannot be sent at all; else NULL */
 	void *call;         /* SENDING: delivery_send's */
 };

@@ -3,16 +3,18 @@ import crypto from 'node:crypto';
 import http from 'node:http';
 import { until } from './until.mjs';
 
-export async function startEndpoint(answer = () => 200) {
-  const endpoint = new Endpoint(answer);
+/** `address`: where it listens, and where the stack finds it. */
+export async function startEndpoint(answer = () => 200, address = '127.0.0.1') {
+  const endpoint = new Endpoint(answer, address);
   await endpoint.listen();
   return endpoint;
 }
 
 class Endpoint {
   /** answer(post) gives a status, or {status, headers, body}, or null to never answer. */
-  constructor(answer) {
+  constructor(answer, address) {
     this.answer = answer;
+    this.address = address;
     this.posts = [];
     this.server = http.createServer((req, res) => this.take(req, res));
   }
@@ -20,11 +22,11 @@ class Endpoint {
   async listen(port = 0) {
     await new Promise((resolve, reject) => {
       this.server.once('error', reject);
-      this.server.listen(port, '127.0.0.1', resolve);
+      this.server.listen(port, this.address, resolve);
     });
     this.server.unref(); // a test that fails before it closes its endpoint must not hang
     this.port = this.server.address().port;
-    this.url = `http://127.0.0.1:${this.port}/webhooks/whatsapp`;
+    this.url = `http://${this.address}:${this.port}/webhooks/whatsapp`;
   }
 
   async take(req, res) {

@@ -54,6 +54,12 @@ export async function sharedStack() {
   return stack;
 }
 
+/** What the guide is walked through: a stack of its own, or the one elsewhere that WA_TEST_REMOTE describes (JSON). */
+export async function guideStack() {
+  if (!process.env.WA_TEST_REMOTE) return Object.assign(await startStack(), { here: '127.0.0.1' });
+  return { isRemote: true, stop: () => {}, ...JSON.parse(process.env.WA_TEST_REMOTE) };
+}
+
 export class Stack {
   constructor(data, port, env, args) {
     this.data = data;

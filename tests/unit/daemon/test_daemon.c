@@ -363,6 +363,7 @@ static void TEST(operators_can_look_inside)
 	assert_answer("GET /metrics", "\nwa_sender_test_total 42\n");
 	assert_answer("GET /metrics", "\nprocess_resident_memory_bytes ");
 	assert_answer("GET /metrics", "\nprocess_open_fds ");
+	assert_answer("GET /metrics", "\nwa_ready ");
 	assert_answer("GET /metrics", "# TYPE process_cpu_seconds_total counter\n");
 	assert_answer("GET /metrics", "\nprocess_start_time_seconds ");
 	assert_answer("GET /metrics", "\nwa_sender_loop_lag_seconds_count ");

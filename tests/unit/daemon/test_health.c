@@ -72,12 +72,33 @@ static void TEST(who_drains_is_never_ready_again)
 	health_free(&health);
 }
 
+static void TEST(operators_see_each_part_as_a_metric)
+{
+	struct health *health = health_new();
+	struct health_part *part = health_part_new(health, "postgres");
+	struct strbuf text = STRBUF_INIT;
+
+	health_format_metrics(health, &text);
+	assert_non_null(strstr(strbuf_cstr(&text), "\nwa_ready 0\n"));
+	assert_non_null(strstr(strbuf_cstr(&text), "\nwa_part_up{part=\"postgres\"} 0\n"));
+	strbuf_reset(&text);
+	log_trap_set();
+	health_part_set(part, true, NULL);
+	log_trap_release();
+	health_format_metrics(health, &text);
+	assert_non_null(strstr(strbuf_cstr(&text), "\nwa_ready 1\n"));
+	assert_non_null(strstr(strbuf_cstr(&text), "\nwa_part_up{part=\"postgres\"} 1\n"));
+	strbuf_deinit(&text);
+	health_free(&health);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_process_is_ready_when_all_its_parts_are_up),
 		cmocka_unit_test(a_change_is_logged_once),
 		cmocka_unit_test(who_drains_is_never_ready_again),
+		cmocka_unit_test(operators_see_each_part_as_a_metric),
 	};
 
 	return cmocka_run_group_tests_name("health", tests, NULL, NULL);

@@ -115,9 +115,9 @@ static int set_up(UNUSED void **state)
 	static const struct pg_stmt clear = {"clear_members", "DELETE FROM members"};
 	static const struct pg_stmt fewer = {
 		"fewer_leases", "DELETE FROM leases WHERE kind = 'partition'"};
-	static const struct pg_stmt more = {"more_leases",
-		"INSERT INTO leases (kind, id) SELECT 'partition', n FROM "
-		"generate_series(0, 7) AS n"};
+	static const struct pg_stmt more = {
+		"more_leases", "INSERT INTO leases (kind, id) SELECT 'partition', n FROM "
+			       "generate_series(0, 7) AS n"};
 	loop = loop_new();
 	memset(members, 0, sizeof(members));
 	memset(highest_epoch, 0, sizeof(highest_epoch));

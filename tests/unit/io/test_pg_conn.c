@@ -207,9 +207,9 @@ static void look_at_nulls(const struct pg_result *result)
 
 static void TEST(nulls_make_the_round_trip)
 {
-	static const struct pg_stmt stmt = {"nulls",
-		"SELECT $1::text, $2::bytea, $3::bool, $4::int8, $5::timestamptz, "
-		"$6::text::jsonb, NULL::text[]"};
+	static const struct pg_stmt stmt = {
+		"nulls", "SELECT $1::text, $2::bytea, $3::bool, $4::int8, $5::timestamptz, "
+			 "$6::text::jsonb, NULL::text[]"};
 	struct pg_params *params = pg_params_new(pool);
 	pg_param_text(params, SV_NULL);
 	pg_param_bytes(params, SV_NULL);
@@ -249,9 +249,9 @@ static void look_at_infinity(const struct pg_result *result)
 
 static void TEST(times_that_are_no_milliseconds)
 {
-	static const struct pg_stmt stmt = {"infinity",
-		"SELECT 'infinity'::timestamptz, '-infinity'::timestamptz, '1969-12-31 "
-		"23:59:59.999999Z'::timestamptz"};
+	static const struct pg_stmt stmt = {
+		"infinity", "SELECT 'infinity'::timestamptz, '-infinity'::timestamptz, '1969-12-31 "
+			    "23:59:59.999999Z'::timestamptz"};
 	assert_int_equal(run_with(&stmt, NULL, look_at_infinity).status, PG_OK);
 }
 
@@ -275,9 +275,9 @@ static void look_at_arrays(const struct pg_result *result)
 
 static void TEST(arrays_with_nulls_make_the_round_trip)
 {
-	static const struct pg_stmt stmt = {"arrays",
-		"SELECT * FROM unnest($1::text[], $2::bytea[], $3::int2[], $4::int4[], "
-		"$5::int8[], $6::bool[])"};
+	static const struct pg_stmt stmt = {
+		"arrays", "SELECT * FROM unnest($1::text[], $2::bytea[], $3::int2[], $4::int4[], "
+			  "$5::int8[], $6::bool[])"};
 	struct pg_params *params = pg_params_new(pool);
 	pg_param_text_array(params, (struct strview[]){SV_LIT("one"), SV_NULL, SV_LIT("")}, 3);
 	pg_param_bytes_array(params, (struct strview[]){SV_NULL, SV_LIT("\x01"), SV_LIT("x")}, 3);
@@ -575,9 +575,9 @@ static void TEST(a_missed_deadline_is_unknown_and_reconnects)
 	run_ok(&one);
 	assert_int_equal(n_up, 2);
 	/* The server has noticed that nobody waits for the long one. */
-	static const struct pg_stmt count = {"count_sleepers",
-		"SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT "
-		"pg_sleep(30)%' AND state = 'active'"};
+	static const struct pg_stmt count = {
+		"count_sleepers", "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT "
+				  "pg_sleep(30)%' AND state = 'active'"};
 	int64_t give_up_ms = clock_mono_ms() + WAIT_MS;
 	while (run_number(&count, NULL) > 0)
 		assert_true(clock_mono_ms() < give_up_ms);

@@ -64,8 +64,8 @@ static void format_error(void *ctx, struct http_request *request, int status, co
 	struct strview *ret_body, const char **ret_content_type)
 {
 	(void)ctx;
-	*ret_body = sv_from(pool_printf(
-		http_request_pool(request), "{\"status\":%d,\"detail\":\"%s\"}", status, detail));
+	*ret_body = sv_from(pool_printf(http_request_pool(request),
+		"{\"status\":%d,\"detail\":\"%s\"}", status, detail));
 	http_reply_header(request, "X-Error", SV_LIT("ours"));
 	*ret_content_type = "application/problem+json";
 }
