@@ -37,6 +37,19 @@ export const SCENARIOS = {
     },
   },
 
+  // An api sleeps with a call that it has not written yet; meanwhile its valid_until passes, and another api refuses the second try.
+  refused_then_written: {
+    async play(stage) {
+      const contact = await stage.contact();
+      await Promise.all([1, 2, 3, 4].map(() => stage.send(contact, 'send'))); // both apis know key and contact
+      const sleeping = await stage.arm('api', 'api_accept_before_commit', { does: 'stop', subject: contact.phone });
+      const call = stage.send(contact, 'short_lived', { valid_until: new Date(Date.now() + 1500).toISOString() });
+      const [pid] = await sleeping();
+      await call;
+      stage.resume(pid);
+    },
+  },
+
   once_side_by_side: {
     async play(stage) {
       const contacts = await stage.many(20);
