@@ -6,7 +6,7 @@
 
 /* 202: it was written just now. */
 void accept_answer_written(struct accept_item *item, int64_t queue_seq);
-/* Does the explanation say anything, or the item itself? If not, the contact or the session are not
+/* Does the explanation say anything? If not, the contact or the session are not
  * what they were. */
 bool accept_answer_is_known(const struct store_explanation *explanation);
 /* What it says: 202, 200 (`once`) or 422. */

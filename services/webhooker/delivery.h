@@ -44,6 +44,7 @@ struct delivery_facts {
 	int32_t tenant_id;
 	int32_t contact_id; /* 0: the event has no contact */
 	int partition;
+	int event_type;
 	int attempts;      /* made so far */
 	int64_t due_in_ms; /* until the next attempt may be made; 0 or less: now */
 	/* Without meaning when none was made: */
@@ -103,7 +104,7 @@ struct delivery {
 	uint64_t claim; /* number of the claim it was last taken out under: results of an older one
 			   do not concern it */
 	struct strbuf body; /* PREPARED and SENDING */
-	int event_type;     /* PREPARED and SENDING: of its event */
+	int event_type;
 	char *fault;        /* owned; PREPARED: why it cannot be sent at all; else NULL */
 	void *call;         /* SENDING: delivery_send's */
 };

@@ -220,6 +220,39 @@ export const SCENARIOS = {
     },
   },
 
+  // Each gateway that hands over a certain message dies of it, until it is set aside.
+  poison_message: {
+    settings: { WA_SEND_RETRY_SCHEDULE: Array(30).fill('300ms').join() }, // not its attempts shall end it
+    async play(stage) {
+      const poison = await stage.contact();
+      const others = await stage.many(8);
+      const poisoned = await stage.armAlways('gateway', 'gateway_handed_over', poison.phone);
+      await stage.send(poison, 'poison');
+      const aside = await stage.untilMeanwhile(() => stage.setAside('message'), 45_000, async () => {
+        await Promise.all(others.map((contact) => stage.send(contact, 'send')));
+      });
+      const deaths = await poisoned(aside !== null);
+      if (aside !== null && deaths !== 4) throw new Error(`${deaths} gateways died of it, not twice two`);
+    },
+  },
+
+  // Each webhooker that renders one certain event dies of it, until it is set aside; the operator puts it back when the fault is mended.
+  poison_delivery: {
+    async play(stage) {
+      const poison = await stage.contact('0004'); // one event only: nothing later of it has to wait
+      const others = await stage.many(8);
+      const poisoned = await stage.armAlways('webhooker', 'webhooker_delivery_rendered', String(poison.id));
+      await stage.send(poison, 'send');
+      const aside = await stage.untilMeanwhile(() => stage.setAside('delivery'), 45_000, async () => {
+        await Promise.all(others.map((contact) => stage.send(contact, 'send')));
+      });
+      const deaths = await poisoned(aside !== null);
+      if (aside === null) return; // the checker finds what is still owed
+      if (deaths !== 4) throw new Error(`${deaths} webhookers died of it, not twice two`);
+      await stage.putBack(aside.id);
+    },
+  },
+
   // A gateway dies between the commit of an event and its entry; the entries of the later ones arrive.
   lost_event_entry: {
     settings: { WA_SANDBOX_DELIVER_DELAY: '300ms', WA_SANDBOX_READ_DELAY: '300ms' },
