@@ -74,18 +74,10 @@ static void answer_keyed(struct accept_item *item, const struct store_explanatio
 	answer(item, status, accepted);
 }
 
-/* The statement that accepts leaves it out then. */
-static bool is_too_late(const struct accept_item *item)
-{
-	return item->row.valid_until != PG_TIME_NULL &&
-	       item->row.valid_until <= item->row.created_at;
-}
-
-bool accept_answer_is_known(
-	const struct accept_item *item, const struct store_explanation *explanation)
+bool accept_answer_is_known(const struct store_explanation *explanation)
 {
 	return !sv_is_null(explanation->own.id) || explanation->has_key ||
-	       !sv_is_null(explanation->first.id) || is_too_late(item);
+	       !sv_is_null(explanation->first.id) || explanation->is_too_late;
 }
 
 void accept_answer_explained(struct accept_item *item, const struct store_explanation *explanation)
@@ -97,7 +89,7 @@ void accept_answer_explained(struct accept_item *item, const struct store_explan
 		answer_keyed(item, explanation);
 	else if (!sv_is_null(explanation->first.id))
 		answer(item, 200, &explanation->first);
-	else if (!explanation->has_key && is_too_late(item))
+	else if (!explanation->has_key && explanation->is_too_late)
 		api_reply_invalid_field(item->call, "valid_until", "must be in the future");
 	else
 		idempotency_reply_mismatch(item->call);

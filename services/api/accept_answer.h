@@ -6,10 +6,9 @@
 
 /* 202: it was written just now. */
 void accept_answer_written(struct accept_item *item, int64_t queue_seq);
-/* Does the explanation say anything, or the item itself? If not, the contact or the session are not
+/* Does the explanation say anything? If not, the contact or the session are not
  * what they were. */
-bool accept_answer_is_known(
-	const struct accept_item *item, const struct store_explanation *explanation);
+bool accept_answer_is_known(const struct store_explanation *explanation);
 /* What it says: 202, 200 (`once`) or 422. */
 void accept_answer_explained(struct accept_item *item, const struct store_explanation *explanation);
 /* Postgres cannot be reached: 503, and whether anything may have happened. */

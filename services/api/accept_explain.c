@@ -16,7 +16,7 @@ static void on_explained(void *ctx, const struct pg_result *result)
 		return;
 	}
 	struct store_explanation explanation = store_accept_explanation(result);
-	if (!accept_answer_is_known(item, &explanation)) {
+	if (!accept_answer_is_known(&explanation)) {
 		item->otherwise(item);
 		return;
 	}

@@ -23,7 +23,7 @@ static const struct pg_stmt accept_lock = {
 	" media_url, filename, external_ref, metadata, once, key, fingerprint, ord)"               \
 	" JOIN contact_numbers n ON n.tenant_id = u.tenant_id AND n.phone = u.phone"               \
 	" AND n.contact_id = u.contact_id AND (n.position = 0 OR u.any_number)"                    \
-	" WHERE (u.valid_until IS NULL OR u.valid_until > u.created_at) AND EXISTS"                \
+	" WHERE (u.valid_until IS NULL OR u.valid_until > clock_timestamp()) AND EXISTS"           \
 	" (SELECT FROM sessions s WHERE s.id = u.session_id AND s.deleted_at IS NULL)"
 
 #define ACCEPT_INSERT                                                                              \
@@ -81,6 +81,7 @@ static const struct pg_stmt accept_keyed_again = {
 static const struct pg_stmt accept_explain = {"api_accept_explain",
 	"SELECT " ACCEPTED_COLUMNS("own") ", k.fingerprint, k.message_id = $2::text, "
 	ACCEPTED_COLUMNS("keyed") ", " ACCEPTED_COLUMNS("first")
+	", coalesce($5::timestamptz <= clock_timestamp(), false)"
 	" FROM (SELECT 1) AS one"
 	" LEFT JOIN messages own ON own.id = $2::text"
 	" LEFT JOIN idempotency_keys k ON k.tenant_id = $1::int4 AND k.key = $3::text"
@@ -91,6 +92,17 @@ static const struct pg_stmt accept_explain = {"api_accept_explain",
 	" (SELECT m.id FROM messages m WHERE m.tenant_id = $1::int4 AND m.external_ref = $4::text"
 	" ORDER BY m.id LIMIT 1))"};
 /* clang-format on */
+
+/*
+ * A call that is refused for its valid_until may be the second try of one that waits in another
+ * process, or in a statement that is about to be committed. These two wait for such a statement;
+ * one that begins later finds that it is too late as well, by the same clock.
+ */
+static const struct pg_stmt accept_key_wait = {"api_accept_key_wait",
+	"INSERT INTO idempotency_keys (tenant_id, key, fingerprint, status)"
+	" VALUES ($1::int4, $2::text, ''::bytea, 0) ON CONFLICT DO NOTHING"};
+static const struct pg_stmt accept_key_leave = {"api_accept_key_leave",
+	"DELETE FROM idempotency_keys WHERE tenant_id = $1::int4 AND key = $2::text AND status = 0"};
 
 static const struct pg_stmt resolve = {"api_resolve",
 	"SELECT (q.ord - 1)::int4, c.contact_id, c.phone, s.id"
@@ -212,6 +224,15 @@ int64_t store_accept_written_seq(const struct pg_result *result, int row)
 	return pg_int(result, row, 1);
 }
 
+static void wait_for_key(struct store_tx *tx, const struct store_accept *row)
+{
+	struct pg_params *params = pg_params_new(tx->pool);
+	pg_param_int4(params, row->tenant_id);
+	pg_param_text(params, row->key);
+	store_tx_add(tx, &accept_key_wait, params);
+	store_tx_add(tx, &accept_key_leave, params);
+}
+
 void store_accept_explain(
 	struct api_store *store, const struct store_accept *row, pg_done_fn fn, void *ctx)
 {
@@ -221,7 +242,13 @@ void store_accept_explain(
 	pg_param_text(params, row->id);
 	pg_param_text(params, row->key);
 	pg_param_text(params, row->once ? row->external_ref : SV_NULL);
-	store_run(store, &accept_explain, params, fn, ctx);
+	pg_param_time(params, row->valid_until);
+	struct store_tx tx;
+	store_tx_init(&tx, pool);
+	if (!sv_is_null(row->key) && row->valid_until != PG_TIME_NULL)
+		wait_for_key(&tx, row);
+	store_tx_add(&tx, &accept_explain, params);
+	store_run_all(store, &tx, fn, ctx);
 	pool_free(&pool);
 }
 
@@ -251,6 +278,7 @@ struct store_explanation store_accept_explanation(const struct pg_result *result
 		.fingerprint = pg_bytes(result, 0, 6),
 		.keyed = accepted_at(result, 8, true),
 		.first = accepted_at(result, 14, false),
+		.is_too_late = pg_bool(result, 0, 20),
 	};
 }
 

@@ -37,8 +37,8 @@ struct store_accept {
 };
 
 /*
- * Write those whose contact still has that number, whose session is still there, whose key is new,
- * and whose `once` is the first; one transaction. Rows: id, queue_seq (0 for scheduled) of each
+ * Write those whose contact still has that number, whose session is still there, whose valid_until
+ * has not passed, whose key is new, and whose `once` is the first; one transaction. Rows: id, queue_seq (0 for scheduled) of each
  * message that was written. For the others ask store_accept_explain(). Doing it twice is harmless.
  */
 void store_accept_write(struct pg_conn *conn, const struct store_accept *const *rows, int n_rows,
@@ -66,6 +66,7 @@ struct store_explanation {
 	struct strview fingerprint;  /* of that row */
 	struct store_accepted keyed; /* the message of that row */
 	struct store_accepted first; /* for `once`: the first message with its external_ref */
+	bool is_too_late;            /* its valid_until has passed */
 };
 /* Views into the result. */
 struct store_explanation store_accept_explanation(const struct pg_result *result);

@@ -17,6 +17,11 @@ static const struct pg_stmt message_reopen = {"api_message_reopen",
 	" error = NULL, error_code = NULL"
 	" WHERE id = $1::text AND status = 7 AND error_code = 'set_aside' AND NOT erased"};
 
+static const struct pg_stmt delivery_reopen = {"api_delivery_reopen",
+	"UPDATE deliveries SET status = 0, open = true, next_attempt_at = NULL, error = NULL"
+	" WHERE webhook_id = $1::int4 AND sequence = $2::int8 AND created_at >= $3::timestamptz"
+	" AND created_at < $3::timestamptz + interval '1 ms' AND NOT open AND status = 2"};
+
 static const struct pg_stmt set_aside_retried = {
 	"api_set_aside_retried", "UPDATE set_aside SET retried_at = now() WHERE id = $1::text"};
 
@@ -54,6 +59,16 @@ struct store_set_aside store_set_aside_at(
 		.retried_at = pg_time(result, row, 7),
 		.payload = pool_sv(pool, pg_bytes(result, row, 8)),
 	};
+}
+
+void store_delivery_reopen(
+	struct store_tx *tx, int32_t webhook_id, int64_t sequence, int64_t created_at)
+{
+	struct pg_params *params = pg_params_new(tx->pool);
+	pg_param_int4(params, webhook_id);
+	pg_param_int8(params, sequence);
+	pg_param_time(params, created_at);
+	store_tx_add(tx, &delivery_reopen, params);
 }
 
 void store_message_reopen(struct store_tx *tx, struct strview message_id)

@@ -27,6 +27,9 @@ struct store_set_aside store_set_aside_at(
 /* Open the message again, as one whose last attempt's end is not known: it is resent with the same
    WhatsApp id. Nothing happens unless it failed because it was set aside. */
 void store_message_reopen(struct store_tx *tx, struct strview message_id);
+/* Owe a delivery to its endpoint again. Nothing happens unless it is closed as out of attempts. */
+void store_delivery_reopen(
+	struct store_tx *tx, int32_t webhook_id, int64_t sequence, int64_t created_at);
 void store_set_aside_retried(struct store_tx *tx, struct strview id);
 
 #endif

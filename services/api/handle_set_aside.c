@@ -1,5 +1,6 @@
 /* /set-aside: what could not be done without killing its worker, or not be understood; the operator
  * looks at it and puts it back. */
+#include "common/model/stream_codec.h"
 #include "services/api/api_reply.h"
 #include "services/api/api_store_audit.h"
 #include "services/api/api_store_set_aside.h"
@@ -68,6 +69,20 @@ static void on_put_back(void *ctx, const struct pg_result *result)
 	store_set_aside_get(call->api->store, work->id, on_again, call);
 }
 
+/* The entry that is kept with it names it. */
+static void reopen_delivery(
+	struct api_call *call, struct store_tx *tx, const struct store_set_aside *work)
+{
+	struct event_entry entry;
+	struct err err;
+
+	if (event_entry_decode(work->payload, call->pool, &entry, &err) < 0 ||
+		entry.webhook_ids.n != 1)
+		return; /* it tells of nothing that could be owed */
+	store_delivery_reopen(
+		tx, (int32_t)entry.webhook_ids.items[0], entry.sequence, entry.created_at);
+}
+
 static void on_found(void *ctx, const struct pg_result *result)
 {
 	struct api_call *call = ctx;
@@ -85,6 +100,8 @@ static void on_found(void *ctx, const struct pg_result *result)
 	store_tx_init(&tx, call->pool);
 	if (sv_eq_cstr(work->kind, "message") && !sv_is_null(work->message_id))
 		store_message_reopen(&tx, work->message_id);
+	else if (sv_eq_cstr(work->kind, "delivery"))
+		reopen_delivery(call, &tx, work);
 	store_set_aside_retried(&tx, work->id);
 	store_audit_add(&tx, call, "set_aside.retry", (int32_t)work->tenant_id,
 		pool_sv_cstr(call->pool, work->id));

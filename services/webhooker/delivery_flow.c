@@ -142,7 +142,7 @@ void queue_wait_again(struct delivery_queue *queue, struct delivery *delivery, i
 		return;
 	}
 	delivery->lane->n_busy -= delivery_lane_is_busy_with(delivery);
-	queue->n_busy[delivery->partition]--;
+	queue_note_unclaimed(queue, delivery);
 	strbuf_deinit(&delivery->body);
 	mem_free(delivery->fault);
 	delivery->fault = NULL;

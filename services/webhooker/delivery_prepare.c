@@ -59,7 +59,6 @@ static void render(const struct delivery_prepare *prepare, struct delivery *deli
 {
 	struct err err;
 
-	delivery->event_type = row->has_event ? (int)row->event.type : 0;
 	if (!row->has_event)
 		(void)err_set(&err, "the event's row is missing");
 	else if (event_render(&row->event, sv_from(prepare->options.public_url), &delivery->body,
@@ -129,25 +128,45 @@ static void on_read(void *ctx, const struct pg_result *result)
 	prepare->options.on_change(prepare->options.ctx);
 }
 
-void delivery_prepare_run(struct delivery_prepare *prepare, int64_t now_ms)
+static void add_key(struct delivery_prepare *prepare, const struct delivery *delivery)
 {
+	prepare->claims[prepare->n_keys] = delivery->claim;
+	prepare->keys[prepare->n_keys++] = (struct store_key){
+		.webhook_id = delivery->webhook_id,
+		.sequence = delivery->sequence,
+		.created_at_wall_ms = delivery->created_at_wall_ms,
+		.contact_id = delivery->contact_id,
+		.look_back_ms = prepare->options.look_back_ms(
+			prepare->options.ctx, delivery->partition),
+	};
+}
+
+/* Up to a suspect, which is tried alone. */
+static void claim_batch(struct delivery_prepare *prepare, int64_t now_ms)
+{
+	struct delivery_trial *trial = prepare->options.trial;
 	struct delivery *delivery;
 
+	while (prepare->n_keys < MAX_BATCH && !delivery_trial_is_on(trial) &&
+		(delivery = delivery_queue_claim(prepare->options.queue, now_ms)) != NULL) {
+		if (delivery_trial_takes(trial, delivery, now_ms))
+			continue;
+		delivery_hands_take(prepare->options.hands, delivery);
+		add_key(prepare, delivery);
+	}
+}
+
+void delivery_prepare_run(struct delivery_prepare *prepare, int64_t now_ms)
+{
 	if (prepare->n_keys > 0 || now_ms < prepare->rest_until_ms ||
 		!webhooker_store_is_up(prepare->options.store))
 		return;
-	while (prepare->n_keys < MAX_BATCH &&
-		(delivery = delivery_queue_claim(prepare->options.queue, now_ms)) != NULL) {
-		prepare->claims[prepare->n_keys] = delivery->claim;
-		prepare->keys[prepare->n_keys++] = (struct store_key){
-			.webhook_id = delivery->webhook_id,
-			.sequence = delivery->sequence,
-			.created_at_wall_ms = delivery->created_at_wall_ms,
-			.contact_id = delivery->contact_id,
-			.look_back_ms = prepare->options.look_back_ms(
-				prepare->options.ctx, delivery->partition),
-		};
-	}
+	struct delivery *alone = delivery_trial_run(prepare->options.trial, now_ms);
+	if (alone != NULL)
+		add_key(prepare, alone);
+	else
+		claim_batch(prepare, now_ms);
+	delivery_hands_flush(prepare->options.hands);
 	if (prepare->n_keys > 0)
 		store_prepare(
 			prepare->options.store, prepare->keys, prepare->n_keys, on_read, prepare);

@@ -6,7 +6,9 @@
 #ifndef WA_WEBHOOKER_DELIVERY_PREPARE_H
 #define WA_WEBHOOKER_DELIVERY_PREPARE_H
 
+#include "services/webhooker/delivery_hands.h"
 #include "services/webhooker/delivery_queue.h"
+#include "services/webhooker/delivery_trial.h"
 #include "services/webhooker/webhooker_store.h"
 
 struct delivery_prepare;
@@ -14,6 +16,8 @@ struct delivery_prepare;
 struct delivery_prepare_options {
 	struct webhooker_store *store;
 	struct delivery_queue *queue;
+	struct delivery_hands *hands;
+	struct delivery_trial *trial;
 	const char *public_url;                            /* of the api; borrowed */
 	int64_t (*look_back_ms)(void *ctx, int partition); /* see open_sweep.h */
 	void (*on_change)(void *ctx);                      /* there may be something to start */

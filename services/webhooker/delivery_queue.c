@@ -138,6 +138,7 @@ static struct delivery *delivery_new(
 	delivery->tenant_id = facts->tenant_id;
 	delivery->contact_id = facts->contact_id;
 	delivery->partition = facts->partition;
+	delivery->event_type = facts->event_type;
 	delivery->attempts = facts->attempts;
 	delivery->due_ms = now_ms + (facts->due_in_ms > 0 ? facts->due_in_ms : 0);
 	if (facts->attempts > 0) {
@@ -197,6 +198,13 @@ static void lane_release(struct delivery_queue *queue, struct delivery_lane *lan
 	mem_free(lane);
 }
 
+void queue_note_unclaimed(struct delivery_queue *queue, const struct delivery *delivery)
+{
+	queue->n_busy[delivery->partition]--;
+	if (queue->options.on_unclaimed != NULL)
+		queue->options.on_unclaimed(queue->options.ctx, delivery);
+}
+
 void delivery_queue_remove(struct delivery_queue *queue, struct delivery *delivery, int64_t now_ms)
 {
 	struct delivery_lane *lane = delivery->lane;
@@ -204,7 +212,7 @@ void delivery_queue_remove(struct delivery_queue *queue, struct delivery *delive
 	ASSERT(delivery->call == NULL);
 	queue_unschedule(queue, delivery, now_ms);
 	if (delivery_is_claimed(delivery))
-		queue->n_busy[delivery->partition]--;
+		queue_note_unclaimed(queue, delivery);
 	delivery_lane_remove(lane, delivery);
 	delivery_shard_remove(delivery->shard, delivery);
 	id_table_remove(&queue->deliveries, &delivery->node);

@@ -23,6 +23,9 @@ struct delivery_queue_options {
 	int64_t hold_ms;  /* how long an event that is refused alone holds its contact's later ones
 			   */
 	struct schedule schedule;
+	/* May be NULL: it is claimed no more, whatever the reason; it may be freed after. */
+	void (*on_unclaimed)(void *ctx, const struct delivery *delivery);
+	void *ctx;
 };
 
 struct delivery_queue *delivery_queue_new(const struct delivery_queue_options *options);

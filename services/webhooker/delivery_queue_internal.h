@@ -42,6 +42,7 @@ void queue_unschedule(struct delivery_queue *queue, struct delivery *delivery, i
 void queue_look_at_lane(struct delivery_queue *queue, struct delivery_lane *lane, int64_t now_ms);
 /* A claimed delivery is to wait again; its facts are right by now, its slot is free. */
 void queue_wait_again(struct delivery_queue *queue, struct delivery *delivery, int64_t now_ms);
+void queue_note_unclaimed(struct delivery_queue *queue, const struct delivery *delivery);
 /* Forget what waits or is being prepared in a shard beyond that sequence. */
 void queue_evict(
 	struct delivery_queue *queue, struct delivery_shard *shard, int64_t beyond, int64_t now_ms);

@@ -68,6 +68,7 @@ static void ends_apply(struct delivery_record *record, struct ends *ends, int64_
 		record->n_refused += !ends->are_done[i];
 		if (delivery == NULL)
 			continue; /* its partition was lost meanwhile */
+		delivery_hands_clear(record->options.hands, item->webhook_id, item->sequence);
 		if (ends->are_done[i]) {
 			delivery_queue_recorded(queue, delivery, now_ms);
 			continue;

@@ -6,6 +6,7 @@
 #ifndef WA_WEBHOOKER_DELIVERY_RECORD_H
 #define WA_WEBHOOKER_DELIVERY_RECORD_H
 
+#include "services/webhooker/delivery_hands.h"
 #include "services/webhooker/delivery_queue.h"
 #include "services/webhooker/webhooker_store.h"
 
@@ -15,6 +16,7 @@ struct delivery_record_options {
 	struct loop *loop;
 	struct webhooker_store *store;
 	struct delivery_queue *queue;
+	struct delivery_hands *hands;
 	void (*on_change)(void *ctx); /* deliveries have ended, or may be tried again */
 	void *ctx;
 };

@@ -44,6 +44,8 @@ static void make_queue(struct webhooker *webhooker, const struct settings *setti
 		.total = MAX_POSTS,
 		.hold_ms = setting_ms(settings, SETTING_WEBHOOK_HOLD),
 		.schedule = setting_schedule(settings, SETTING_WEBHOOK_RETRY_SCHEDULE),
+		.on_unclaimed = webhooker_on_unclaimed,
+		.ctx = webhooker,
 	};
 
 	webhooker->queue = delivery_queue_new(&options);
@@ -66,6 +68,13 @@ static int make_redis(struct webhooker *webhooker, const struct settings *settin
 		webhooker->loop, options.redis_url, webhooker_on_redis_change, webhooker, err);
 	if (webhooker->redis == NULL)
 		return err_prefix(err, "WA_REDIS_URL");
+	struct delivery_hands_options hands_options = {
+		.loop = webhooker->loop,
+		.redis = webhooker->redis,
+		.on_asked = webhooker_on_hands_asked,
+		.ctx = webhooker,
+	};
+	webhooker->hands = delivery_hands_new(&hands_options);
 	webhooker->generation = generation_watch_new(
 		webhooker->loop, webhooker->redis, webhooker_on_generation_lost, webhooker);
 	webhooker->intake = event_intake_new(&options, err);
@@ -124,9 +133,20 @@ static void make_sweep(struct webhooker *webhooker, const struct settings *setti
 
 static void make_line(struct webhooker *webhooker, const struct settings *settings)
 {
+	struct delivery_trial_options trial_options = {
+		.store = webhooker->store,
+		.queue = webhooker->queue,
+		.hands = webhooker->hands,
+		.epoch = webhooker_on_epoch_asked,
+		.on_change = webhooker_on_change,
+		.ctx = webhooker,
+	};
+	webhooker->trial = delivery_trial_new(&trial_options);
 	struct delivery_prepare_options prepare_options = {
 		.store = webhooker->store,
 		.queue = webhooker->queue,
+		.hands = webhooker->hands,
+		.trial = webhooker->trial,
 		.public_url = webhooker->public_url,
 		.look_back_ms = webhooker_on_look_back_asked,
 		.on_change = webhooker_on_change,
@@ -136,6 +156,7 @@ static void make_line(struct webhooker *webhooker, const struct settings *settin
 		.loop = webhooker->loop,
 		.store = webhooker->store,
 		.queue = webhooker->queue,
+		.hands = webhooker->hands,
 		.on_change = webhooker_on_change,
 		.ctx = webhooker,
 	};
@@ -220,6 +241,8 @@ static void webhooker_stop(void *service)
 	partition_owner_free(&webhooker->owner);
 	webhooker_store_free(&webhooker->store);
 	event_intake_free(&webhooker->intake);
+	delivery_trial_free(&webhooker->trial);
+	delivery_hands_free(&webhooker->hands);
 	redis_conn_free(&webhooker->redis);
 	generation_watch_free(&webhooker->generation);
 	pg_conn_free(&webhooker->lease_conn);

@@ -39,6 +39,8 @@ struct webhooker {
 	struct event_intake *intake;
 	struct generation_watch *generation;
 	struct open_sweep *sweep;
+	struct delivery_hands *hands;
+	struct delivery_trial *trial;
 	struct delivery_prepare *prepare;
 	struct delivery_record *record;
 	struct delivery_send *send;
@@ -52,6 +54,8 @@ struct webhooker {
 	struct health_part *health_redis;
 	struct health_part *health_leases;
 	bool is_reader_up;
+	bool is_loaded[EVENT_PARTITIONS]; /* a partition opens when both are true */
+	bool is_asked[EVENT_PARTITIONS];
 };
 
 /* What the parts tell: callbacks, with the struct webhooker as ctx. */
@@ -61,6 +65,8 @@ void webhooker_on_entries_lost(void *ctx, int partition);
 void webhooker_on_generation_lost(void *ctx);
 void webhooker_on_partition_gained(void *ctx, int partition);
 void webhooker_on_partition_loaded(void *ctx, int partition);
+void webhooker_on_hands_asked(void *ctx, int partition);
+void webhooker_on_unclaimed(void *ctx, const struct delivery *delivery);
 void webhooker_on_partition_open(void *ctx, int partition);
 void webhooker_on_partition_closing(void *ctx, int partition);
 void webhooker_on_partition_dropped(void *ctx, int partition);

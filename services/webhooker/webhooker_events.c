@@ -26,6 +26,7 @@ void webhooker_on_event(void *ctx, int partition, const struct event_entry *entr
 		.tenant_id = (int32_t)entry->tenant_id,
 		.contact_id = (int32_t)entry->contact_id,
 		.partition = partition,
+		.event_type = (int)entry->type,
 	};
 
 	for (int i = 0; i < entry->webhook_ids.n; i++) {
@@ -61,8 +62,11 @@ void webhooker_on_partition_gained(void *ctx, int partition)
 	struct webhooker *webhooker = ctx;
 
 	MARKED_STEP_NUMBER("webhooker_partition_gained", partition);
+	webhooker->is_loaded[partition] = false;
+	webhooker->is_asked[partition] = false;
 	event_intake_add(webhooker->intake, partition);
 	open_sweep_add(webhooker->sweep, partition);
+	delivery_hands_ask(webhooker->hands, partition);
 	if (partition == 0)
 		janitor_set_on_duty(webhooker->janitor, true);
 }
@@ -71,7 +75,26 @@ void webhooker_on_partition_loaded(void *ctx, int partition)
 {
 	struct webhooker *webhooker = ctx;
 
-	partition_owner_loaded(webhooker->owner, partition);
+	webhooker->is_loaded[partition] = true;
+	if (webhooker->is_asked[partition])
+		partition_owner_loaded(webhooker->owner, partition);
+}
+
+void webhooker_on_hands_asked(void *ctx, int partition)
+{
+	struct webhooker *webhooker = ctx;
+
+	webhooker->is_asked[partition] = true;
+	if (webhooker->is_loaded[partition])
+		partition_owner_loaded(webhooker->owner, partition);
+}
+
+void webhooker_on_unclaimed(void *ctx, const struct delivery *delivery)
+{
+	struct webhooker *webhooker = ctx;
+
+	if (webhooker->hands != NULL) /* it goes before the queue does */
+		delivery_hands_give_back(webhooker->hands, delivery);
 }
 
 void webhooker_on_partition_open(void *ctx, int partition)
@@ -86,6 +109,7 @@ static void stop_intake(struct webhooker *webhooker, int partition)
 {
 	event_intake_remove(webhooker->intake, partition);
 	open_sweep_remove(webhooker->sweep, partition);
+	delivery_hands_drop(webhooker->hands, partition);
 	if (partition == 0)
 		janitor_set_on_duty(webhooker->janitor, false);
 }

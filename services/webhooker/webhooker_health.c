@@ -71,7 +71,8 @@ double webhooker_gauge_value(void *ctx, enum webhooker_gauge which)
 	case GAUGE_ENTRIES:
 		return (double)event_intake_count(webhooker->intake);
 	case GAUGE_SET_ASIDE:
-		return (double)event_intake_set_aside_count(webhooker->intake);
+		return (double)(event_intake_set_aside_count(webhooker->intake) +
+				delivery_trial_set_aside_count(webhooker->trial));
 	case GAUGE_STALE:
 		return (double)delivery_prepare_stale_count(webhooker->prepare);
 	case GAUGE_REFUSED:

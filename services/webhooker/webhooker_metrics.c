@@ -19,7 +19,7 @@ static const struct {
 	[GAUGE_PARTITIONS] = {"wa_webhooker_partitions",
 		"event partitions that this process holds"},
 	[GAUGE_ENTRIES] = {"wa_webhooker_entries", "stream entries taken in since the start"},
-	[GAUGE_SET_ASIDE] = {"wa_webhooker_set_aside", "stream entries set aside since the start"},
+	[GAUGE_SET_ASIDE] = {"wa_webhooker_set_aside", "stream entries and deliveries set aside since the start"},
 	[GAUGE_STALE] = {"wa_webhooker_stale",
 		"deliveries that were owed no more when they were to be sent, since the start"},
 	[GAUGE_REFUSED] = {"wa_webhooker_refused",

@@ -65,6 +65,7 @@ void webhooker_pump(void *ctx)
 	struct webhooker *webhooker = ctx;
 	int64_t now_ms = clock_mono_ms();
 
+	delivery_hands_flush(webhooker->hands);
 	if (webhooker->phase == WEBHOOKER_LEAVING)
 		return;
 	close_what_ran_out(webhooker, now_ms);

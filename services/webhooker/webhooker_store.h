@@ -119,6 +119,18 @@ void store_endpoint_close(struct webhooker_store *store, int32_t webhook_id,
 
 void store_set_aside(struct webhooker_store *store, const char *id, const char *stream,
 	struct strview payload, const char *reason, pg_done_fn fn, void *ctx);
+struct store_aside_delivery {
+	const struct delivery *delivery;
+	int64_t epoch; /* of its partition's lease */
+	const char *id;
+	const char *stream;
+	const char *reason;
+	struct strview payload;
+};
+/* Closes it, as out of attempts, and keeps it in set_aside; unless it is closed or the lease is
+ * another's. */
+void store_set_aside_delivery(struct webhooker_store *store,
+	const struct store_aside_delivery *aside, pg_done_fn fn, void *ctx);
 void store_keep_day_partitions(
 	struct webhooker_store *store, int keep_days, pg_done_fn fn, void *ctx);
 /* Delete idempotency keys that are older than hours, at most `limit`; pg_affected(). */

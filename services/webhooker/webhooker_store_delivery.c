@@ -71,11 +71,25 @@ static const struct pg_stmt record_stmt = {"store_record",
 	"  i.http_status, i.error, i.response, i.duration_ms FROM done i WHERE i.error IS NOT NULL)"
 	" SELECT ord::int4 - 1 FROM done"};
 
+static const struct pg_stmt set_aside_stmt = {"store_set_aside_delivery",
+	"WITH closed AS (UPDATE deliveries d SET status = 2, open = false, next_attempt_at = NULL,"
+	"  error = $8::text"
+	"  WHERE d.webhook_id = $1::int4 AND d.sequence = $2::int8"
+	"  AND " STORE_SAME_TIME("d.created_at", "$3::timestamptz")
+	"  AND " STORE_STILL_OPEN("d")
+	"  AND EXISTS (SELECT 1 FROM leases l WHERE l.kind = 'events' AND l.id = $4::int4"
+	"   AND l.epoch = $5::int8 AND l.owner = $9::text)"
+	"  RETURNING d.tenant_id)"
+	" INSERT INTO set_aside (id, kind, stream, tenant_id, payload, reason)"
+	" SELECT $6::text, 'delivery', $7::text, c.tenant_id, $10::bytea, $8::text FROM closed c"
+	" ON CONFLICT (id) DO NOTHING"};
+
 #define OPEN_COLUMNS                                                                               \
 	"SELECT d.webhook_id, d.sequence, d.created_at, d.tenant_id, d.contact_id, d.partition,"   \
 	" d.attempts, (extract(epoch FROM d.next_attempt_at - now()) * 1000)::int8,"               \
 	" (extract(epoch FROM now() - d.first_attempt_at) * 1000)::int8,"                          \
-	" (extract(epoch FROM d.last_attempt_at - d.first_attempt_at) * 1000)::int8"               \
+	" (extract(epoch FROM d.last_attempt_at - d.first_attempt_at) * 1000)::int8,"              \
+	" d.event_type"                                                                            \
 	" FROM deliveries d WHERE d.open AND d.partition = $1::int2 "
 
 static const struct pg_stmt sweep_stmt = {"store_sweep",
@@ -271,6 +285,25 @@ int store_recorded_index(const struct pg_result *result, int row)
 	return (int)pg_int(result, row, 0);
 }
 
+void store_set_aside_delivery(struct webhooker_store *store,
+	const struct store_aside_delivery *aside, pg_done_fn fn, void *ctx)
+{
+	const struct delivery *delivery = aside->delivery;
+	struct pg_params *params = store_params(store);
+
+	pg_param_int4(params, delivery->webhook_id);
+	pg_param_int8(params, delivery->sequence);
+	pg_param_time(params, delivery->created_at_wall_ms);
+	pg_param_int4(params, delivery->partition);
+	pg_param_int8(params, aside->epoch);
+	pg_param_text(params, sv_from(aside->id));
+	pg_param_text(params, sv_from(aside->stream));
+	pg_param_text(params, sv_from(aside->reason));
+	pg_param_text(params, sv_from(store->owner));
+	pg_param_bytes(params, aside->payload);
+	store_run(store, STORE_WRITE, &set_aside_stmt, fn, ctx);
+}
+
 /* --- sweep, refill --- */
 
 void store_sweep(struct webhooker_store *store, int partition, int32_t after_webhook_id,
@@ -311,5 +344,6 @@ void store_open_row(const struct pg_result *result, int row, struct delivery_fac
 		.due_in_ms = pg_int(result, row, 7),
 		.tried_ago_ms = pg_int(result, row, 8),
 		.tried_for_ms = pg_int(result, row, 9),
+		.event_type = (int)pg_int(result, row, 10),
 	};
 }

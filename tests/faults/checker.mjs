@@ -57,7 +57,7 @@ function operationsOf(requests) {
   return [...operations.values()];
 }
 
-const SENDING = new Set(['send', 'again', 'keyless', 'once', 'scheduled', 'short_lived', 'cancellable']);
+const SENDING = new Set(['send', 'again', 'keyless', 'once', 'scheduled', 'short_lived', 'cancellable', 'poison']);
 
 /** message id → {id, body, contact, kind, begin, end}: end is the first answer that told of it. */
 function acceptedOf(operations) {
@@ -90,7 +90,7 @@ const shownById = (world) => groupBy(world.shown, (s) => s.message_id);
 
 function isCertainlyUnshown(message) {
   return message.status === 'cancelled' || message.status === 'expired' ||
-    (message.status === 'failed' && message.error_code !== 'outcome_unknown');
+    (message.status === 'failed' && !['outcome_unknown', 'set_aside'].includes(message.error_code));
 }
 
 /** What a message to a phone with this fate must come to, unless it was cancelled or expired. */
@@ -141,7 +141,8 @@ export const CHECKS = [
           if (!['cancellable', 'scheduled'].includes(a.kind)) violated(`${a.id} (${a.kind}) is cancelled, which nobody asked for`);
         } else if (message.status === 'expired' || message.error_code === 'expired') {
           if (a.kind !== 'short_lived') violated(`${a.id} (${a.kind}) expired`);
-        } else if (!fateAllows(fate, message)) violated(`${a.id} (${a.kind}, …${fate}) ended as ${message.status} ${message.error_code ?? ''} after ${message.attempts} attempts`);
+        } else if (a.kind === 'poison' && message.error_code === 'set_aside') continue;
+        else if (!fateAllows(fate, message)) violated(`${a.id} (${a.kind}, …${fate}) ended as ${message.status} ${message.error_code ?? ''} after ${message.attempts} attempts`);
       }
       const seen = groupBy(world.messageEntries, (m) => m.message.message_id);
       for (const [id, list] of seen) if (list.length > 1) violated(`${id} stands ${list.length} times in the list of messages`);

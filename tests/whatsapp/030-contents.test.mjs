@@ -28,7 +28,7 @@ async function sent(content, options) {
 
 async function received(request) {
   const { id } = await admin.write(contact, business, request);
-  return { id, ...(await client.next('message', ({ key }) => key.id === id)) };
+  return { id, ...(await client.message(id)) };
 }
 
 test('files go up encrypted and the phone decrypts and checks them', async () => {

@@ -18,7 +18,7 @@ test('accounts, devices, sessions and what waits are there again after a restart
     const before = await client.do('send', jidOf(contact), { text: 'before' });
     await first.admin.inbox(contact, 1);
     const answer = await first.admin.write(contact, business, { text: 'an answer' });
-    await client.next('message', ({ key }) => key.id === answer.id);
+    await client.message(answer.id);
     await client.do('end');
     await first.admin.until(`/phones/${business}`, ({ companions }) => !companions[0].online);
     const waiting = await first.admin.write(contact, business, { text: 'meanwhile' });
@@ -28,12 +28,12 @@ test('accounts, devices, sessions and what waits are there again after a restart
     const admin = new Admin(second.info.admin_url);
     assert.deepEqual([second.info.root_key, second.info.ca_file], [info.root_key, info.ca_file]);
     await client.do('connect');
-    assert.equal(bodyOf((await client.next('message', ({ key }) => key.id === waiting.id)).content), 'meanwhile');
+    assert.equal(bodyOf((await client.message(waiting.id)).content), 'meanwhile');
     const after = await client.do('send', jidOf(contact), { text: 'after' });
     const entries = await admin.inbox(contact, 2);
     assert.deepEqual(entries.map(({ id, body }) => [id, body]), [[before, 'before'], [after, 'after']]);
     const last = await admin.write(contact, business, { text: 'the last', reply_to: before });
-    assert.equal(bodyOf((await client.next('message', ({ key }) => key.id === last.id)).content), 'the last');
+    assert.equal(bodyOf((await client.message(last.id)).content), 'the last');
     assert.equal((await admin.get('/stats')).counts.phone_undecryptable, undefined);
   } finally {
     first.clients.process.disconnect();

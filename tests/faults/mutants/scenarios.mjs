@@ -37,6 +37,19 @@ export const SCENARIOS = {
     },
   },
 
+  // An api sleeps with a call that it has not written yet; meanwhile its valid_until passes, and another api refuses the second try.
+  refused_then_written: {
+    async play(stage) {
+      const contact = await stage.contact();
+      await Promise.all([1, 2, 3, 4].map(() => stage.send(contact, 'send'))); // both apis know key and contact
+      const sleeping = await stage.arm('api', 'api_accept_before_commit', { does: 'stop', subject: contact.phone });
+      const call = stage.send(contact, 'short_lived', { valid_until: new Date(Date.now() + 1500).toISOString() });
+      const [pid] = await sleeping();
+      await call;
+      stage.resume(pid);
+    },
+  },
+
   once_side_by_side: {
     async play(stage) {
       const contacts = await stage.many(20);
@@ -204,6 +217,39 @@ export const SCENARIOS = {
       const hit = await stage.arm('webhooker', 'webhooker_delivery_rendered', { subject: String(contact.id) });
       await stage.send(contact, 'send');
       await hit();
+    },
+  },
+
+  // Each gateway that hands over a certain message dies of it, until it is set aside.
+  poison_message: {
+    settings: { WA_SEND_RETRY_SCHEDULE: Array(30).fill('300ms').join() }, // not its attempts shall end it
+    async play(stage) {
+      const poison = await stage.contact();
+      const others = await stage.many(8);
+      const poisoned = await stage.armAlways('gateway', 'gateway_handed_over', poison.phone);
+      await stage.send(poison, 'poison');
+      const aside = await stage.untilMeanwhile(() => stage.setAside('message'), 45_000, async () => {
+        await Promise.all(others.map((contact) => stage.send(contact, 'send')));
+      });
+      const deaths = await poisoned(aside !== null);
+      if (aside !== null && deaths !== 4) throw new Error(`${deaths} gateways died of it, not twice two`);
+    },
+  },
+
+  // Each webhooker that renders one certain event dies of it, until it is set aside; the operator puts it back when the fault is mended.
+  poison_delivery: {
+    async play(stage) {
+      const poison = await stage.contact('0004'); // one event only: nothing later of it has to wait
+      const others = await stage.many(8);
+      const poisoned = await stage.armAlways('webhooker', 'webhooker_delivery_rendered', String(poison.id));
+      await stage.send(poison, 'send');
+      const aside = await stage.untilMeanwhile(() => stage.setAside('delivery'), 45_000, async () => {
+        await Promise.all(others.map((contact) => stage.send(contact, 'send')));
+      });
+      const deaths = await poisoned(aside !== null);
+      if (aside === null) return; // the checker finds what is still owed
+      if (deaths !== 4) throw new Error(`${deaths} webhookers died of it, not twice two`);
+      await stage.putBack(aside.id);
     },
   },
 

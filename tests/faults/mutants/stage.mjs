@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import pg from '../../integration/node_modules/pg/lib/index.js';
-import { newCustomer } from '../../integration/support/customer.mjs';
+import { newCustomer, operator } from '../../integration/support/customer.mjs';
 import { Workload } from '../workload.mjs';
 
 const PERMISSIONS = ['messages:send', 'messages:read', 'contacts:read', 'contacts:create', 'webhooks:manage', 'events:read',
@@ -91,6 +91,38 @@ export class Stage extends Workload {
       this.fault('kill_at_step', { target: who, step, pids, begin });
       return pids;
     };
+  }
+
+  /** Whoever reaches the step is killed, again and again. The function in the answer ends it (or leaves it so), and tells how many were. */
+  async armAlways(who, step, subject) {
+    const arm = await this.steps.arm(who, step, { often: 'always', subject });
+    const begin = Date.now();
+    return async (ends) => {
+      const pids = ends ? await this.steps.disarm(arm) : await this.steps.victims(arm);
+      this.fault('kill_at_step', { target: who, step, pids, begin });
+      return pids.length;
+    };
+  }
+
+  /** What the condition gives, once it gives something; null when it does not in time. `work` is done over and over meanwhile. */
+  async untilMeanwhile(condition, timeout_ms, work) {
+    const end = Date.now() + timeout_ms;
+    for (;;) {
+      const found = await condition();
+      if (found) return found;
+      if (Date.now() > end) return null;
+      await work();
+      await sleep(200);
+    }
+  }
+
+  async setAside(kind) {
+    return (await this.watch.query('SELECT id FROM set_aside WHERE kind = $1', [kind]))[0] ?? null;
+  }
+
+  async putBack(id) {
+    const answer = await operator(this.stack).post(`/set-aside/${id}/retry`);
+    if (answer.status !== 202) throw new Error(`POST /set-aside/${id}/retry: ${answer.status} ${JSON.stringify(answer.data)}`);
   }
 
   async kill(name) {

@@ -1,6 +1,7 @@
 // The admin API: HTTP and JSON on loopback. What a person would do with the phones, what they see, and faults.
 import crypto from 'node:crypto';
 import http from 'node:http';
+import { sha256 } from './curve.mjs';
 import { Refused } from './nodes.mjs';
 
 const MAX_BODY = 64 << 20;
@@ -136,7 +137,8 @@ function changePhone(context) {
 async function scanRaw({ double, query, body }) {
   const { registration } = double.pairing.find(body);
   const seed = registration.name ?? crypto.randomUUID();
-  const number = digits(query.get('number')) || `4915${crypto.createHash('sha256').update(seed).digest().readUIntBE(0, 4).toString().padStart(10, '0').slice(-9)}`;
+  const made = sha256(seed).readUInt32BE().toString().padStart(10, '0').slice(-9);
+  const number = digits(query.get('number')) || `4915${made}`;
   const account = double.world.make(number, registration.name);
   return deviceView(await double.pairing.scan(account, body));
 }

@@ -1,5 +1,4 @@
 // One client's connection: frames, handshake, nodes in the order in which they came.
-import { proto } from 'baileys';
 import { PROLOGUE, Responder } from './noise.mjs';
 import { decode, encode, node, Refused } from './nodes.mjs';
 
@@ -126,5 +125,3 @@ export class Connection {
     this.double.leave(this);
   }
 }
-
-export const platformOf = (payload) => proto.ClientPayload.UserAgent.Platform[payload.userAgent?.platform ?? 0];

@@ -3,7 +3,14 @@ import { proto } from 'baileys';
 import { Refused } from './nodes.mjs';
 
 const { ProtocolMessage } = proto.Message;
-const MEDIA = { image: 'imageMessage', video: 'videoMessage', audio: 'audioMessage', document: 'documentMessage', sticker: 'stickerMessage' };
+const MEDIA = {
+  image: 'imageMessage',
+  video: 'videoMessage',
+  audio: 'audioMessage',
+  document: 'documentMessage',
+  sticker: 'stickerMessage',
+};
+const WRAPPERS = ['ephemeralMessage', 'viewOnceMessage', 'viewOnceMessageV2', 'documentWithCaptionMessage', 'editedMessage'];
 
 function want(request, ...names) {
   for (const name of names) if (request[name] === undefined) throw new Refused(400, `${request.type} wants ${name}`);
@@ -32,8 +39,9 @@ const BUILD = {
   },
   edit: (request, { keyOf }) => {
     want(request, 'target', 'text');
+    const key = keyOf(request.target);
     const editedMessage = { conversation: request.text };
-    return { protocolMessage: { key: keyOf(request.target), type: ProtocolMessage.Type.MESSAGE_EDIT, editedMessage, timestampMs: Date.now() } };
+    return { protocolMessage: { key, type: ProtocolMessage.Type.MESSAGE_EDIT, editedMessage, timestampMs: Date.now() } };
   },
   delete: (request, { keyOf }) => {
     want(request, 'target');
@@ -80,7 +88,7 @@ export function editAttribute({ protocolMessage }) {
 }
 
 function unwrap(message) {
-  const wrapper = ['ephemeralMessage', 'viewOnceMessage', 'viewOnceMessageV2', 'documentWithCaptionMessage', 'editedMessage'].find((name) => message[name]);
+  const wrapper = WRAPPERS.find((name) => message[name]);
   return wrapper ? unwrap(message[wrapper].message) : message;
 }
 

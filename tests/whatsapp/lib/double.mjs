@@ -14,6 +14,9 @@ import { Router } from './router.mjs';
 import { World } from './world.mjs';
 
 const MAX_NOTES = 200;
+// A phone is not that quick to greet a new companion. Baileys relies on it: what comes before it has stored its own LID, just
+// after «open», is decrypted under the number, and the next message then finds neither session nor prekey.
+const PHONE_TAKES_MS = 500;
 
 export class Double {
   /** root: the key pair that signs the certificate chain. */
@@ -139,6 +142,10 @@ export class Double {
     const { device } = connection;
     if (connection.state !== 'open' || device.mailbox.connection !== connection) return;
     device.mailbox.flush(connection);
+    if (!device.greeted) setTimeout(() => this.greet(device), PHONE_TAKES_MS).unref();
+  }
+
+  greet(device) {
     if (device.greeted) return;
     device.greeted = true;
     this.firstSync.greet(device).catch((error) => this.note('first_sync_failed', error));

@@ -2,7 +2,7 @@
 import crypto from 'node:crypto';
 import zlib from 'node:zlib';
 import { encodeSyncdPatch, newLTHashState, proto } from 'baileys';
-import { node } from './nodes.mjs';
+import { children, node } from './nodes.mjs';
 
 const { ProtocolMessage } = proto.Message;
 const NAMED = 'critical_block'; // the collection that holds the name
@@ -47,7 +47,11 @@ export class FirstSync {
     });
   }
 
-  /** The answer to a companion that asks for the state of a collection. */
+  /** The answer to a companion that asks for the state of collections. */
+  answer(device, query) {
+    return node('sync', {}, children(query, 'collection').map((collection) => this.collection(device, collection)));
+  }
+
   collection(device, { attrs }) {
     const patch = attrs.name === NAMED ? this.states.get(device.account)?.patch : undefined;
     const missed = patch && Number(attrs.version ?? 0) < 1;
@@ -60,6 +64,7 @@ function history(account) {
   const syncType = proto.HistorySync.HistorySyncType.INITIAL_BOOTSTRAP;
   const phoneNumberToLidMappings = [...account.peers].map((peer) => ({ pnJid: peer.jid(), lidJid: peer.jid('lid') }));
   const pushnames = [{ id: account.jid(), pushname: account.name }];
-  const bytes = proto.HistorySync.encode(proto.HistorySync.fromObject({ syncType, pushnames, phoneNumberToLidMappings, progress: 100 })).finish();
+  const sync = proto.HistorySync.fromObject({ syncType, pushnames, phoneNumberToLidMappings, progress: 100 });
+  const bytes = proto.HistorySync.encode(sync).finish();
   return { syncType, chunkOrder: 1, progress: 100, initialHistBootstrapInlinePayload: zlib.deflateSync(bytes) };
 }

@@ -14,16 +14,16 @@ function keysOf(mediaKey, kind) {
 }
 
 export class MediaHost {
-  /** host: what clients are told, with the port. */
   constructor() {
-    this.host = '';
+    this.host = ''; // what clients are told, with the port
     this.auth = crypto.randomBytes(16).toString('base64url');
     this.files = new Map(); // path → encrypted bytes, oldest first
     this.kept = 0;
   }
 
   connectionNode() {
-    return node('media_conn', { auth: this.auth, ttl: 300, max_buckets: 12 }, [node('host', { hostname: this.host, maxContentLengthBytes: MAX_FILE })]);
+    const host = node('host', { hostname: this.host, maxContentLengthBytes: MAX_FILE });
+    return node('media_conn', { auth: this.auth, ttl: 300, max_buckets: 12 }, [host]);
   }
 
   store(bytes) {

@@ -159,8 +159,8 @@ export class Phone {
     ];
     if (count > 1) {
       const { identity, signedPreKey, preKey } = this.party.bundle();
-      const keys = [node('type', {}, Buffer.from([5])), node('identity', {}, identity), keyNode('key', preKey), keyNode('skey', signedPreKey)];
-      content.push(node('keys', {}, keys));
+      const head = [node('type', {}, Buffer.from([5])), node('identity', {}, identity)];
+      content.push(node('keys', {}, [...head, keyNode('key', preKey), keyNode('skey', signedPreKey)]));
     }
     const receipt = { id: attrs.id, to: attrs.from, type: 'retry', recipient: attrs.recipient, t: attrs.t };
     this.double.router.receipt(this.device, node('receipt', receipt, content));
@@ -188,7 +188,7 @@ export class Phone {
 
   async compose(peer, request) {
     const server = request.addressing === 'lid' ? 'lid' : 's.whatsapp.net';
-    const id = request.id ?? `3A${crypto.randomBytes(9).toString('hex').toUpperCase()}`;
+    const id = request.id ?? makeId();
     const content = build(request, {
       media: this.double.media,
       keyOf: (target) => ({ remoteJid: peer.jid(server), fromMe: this.sent.has(target), id: target }),
@@ -243,22 +243,22 @@ export class Phone {
     if (keys) await this.party.start(name, bundleIn(receipt, keys));
     const enc = await this.seal(device, sent, { count });
     const { message, peer, server } = sent;
-    const own = device.account === this.account;
-    const attrs = { id, to: device.jid(server), type: stanzaType(message), device_fanout: 'false', recipient: own ? peer.jid(server) : undefined };
+    const recipient = device.account === this.account ? peer.jid(server) : undefined;
+    const attrs = { id, to: device.jid(server), type: stanzaType(message), device_fanout: 'false', recipient };
     this.double.router.message(this.device, node('message', attrs, [enc]), sent);
   }
 
   /** A message between own devices. */
   async writePeer(device, message) {
-    const sealed = { message: proto.Message.fromObject(message) };
     const name = nameOf(device);
     if (!this.party.hasSession(name)) await this.party.start(name, this.double.router.bundleOf(device));
-    const { type, bytes } = await this.party.encrypt(name, proto.Message.encode(sealed.message).finish());
-    const attrs = { id: `3A${crypto.randomBytes(9).toString('hex').toUpperCase()}`, to: device.jid(), type: 'text', category: 'peer' };
+    const { type, bytes } = await this.party.encrypt(name, proto.Message.encode(proto.Message.fromObject(message)).finish());
+    const attrs = { id: makeId(), to: device.jid(), type: 'text', category: 'peer' };
     this.double.router.message(this.device, node('message', attrs, [node('enc', { v: 2, type }, bytes)]));
   }
 }
 
+const makeId = () => `3A${crypto.randomBytes(9).toString('hex').toUpperCase()}`;
 const nameOf = (device) => `${device.account.number}.${device.id}`;
 
 function bundleIn(receipt, keys) {

@@ -19,12 +19,13 @@ const ANSWERS = {
   'encrypt key': (context, query) => [node('list', {}, children(query, 'user').map((user) => bundleOf(context, user.attrs.jid)))],
   'encrypt rotate': ({ device }, query) => void takeSignedPreKey(device, child(query, 'skey')),
   encrypt: ({ device }, _, iq) => void takeKeys(device, iq),
-  'abt props': () => [node('props', { hash: 'double' }, Object.entries(PROPS).map(([code, value]) => node('prop', { config_code: code, config_value: value })))],
+  'abt props': () => [props()],
   'privacy tokens': ({ double, device }, query) => void giveTokens(double, device, query),
   'privacy privacy': () => [node('privacy', {}, [node('category', { name: 'readreceipts', value: 'all' })])],
   blocklist: () => [node('list')],
+  'w:g2 participating': () => [node('groups')], // in none
   'w:m media_conn': ({ double }) => [double.media.connectionNode()],
-  'w:sync:app:state sync': ({ double, device }, query) => [node('sync', {}, children(query, 'collection').map((one) => double.firstSync.collection(device, one)))],
+  'w:sync:app:state sync': ({ double, device }, query) => [double.firstSync.answer(device, query)],
   'w:profile:picture': () => [node('picture')],
   'w:biz business_profile': () => [node('business_profile')],
   'md link_code_companion_reg': ({ double, connection }, query) => linkCode(double.pairing, connection, query),
@@ -43,6 +44,11 @@ export function answer(context, iq) {
 
 export function errorAnswer(iq, code, text) {
   return node('iq', { id: iq.attrs.id, from: SERVER, type: 'error' }, [node('error', { code, text })]);
+}
+
+function props() {
+  const all = Object.entries(PROPS).map(([code, value]) => node('prop', { config_code: code, config_value: value }));
+  return node('props', { hash: 'double' }, all);
 }
 
 function linkCode(pairing, connection, query) {
@@ -118,6 +124,6 @@ function giveTokens(double, device, query) {
 
 /** What a login says of the client; used by the admin's view. */
 export function clientOf(payload) {
-  const { primary, secondary, tertiary } = payload.userAgent?.appVersion ?? {};
-  return { version: [primary, secondary, tertiary].join('.'), platform: proto.ClientPayload.UserAgent.Platform[payload.userAgent?.platform ?? 0] };
+  const { appVersion: { primary, secondary, tertiary } = {}, platform = 0 } = payload.userAgent ?? {};
+  return { version: [primary, secondary, tertiary].join('.'), platform: proto.ClientPayload.UserAgent.Platform[platform] };
 }

@@ -6,22 +6,25 @@ import path from 'node:path';
 import { makeKeys } from './curve.mjs';
 
 const DAYS = '3650';
+const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
 
 function openssl(...words) {
   execFileSync('openssl', words, { stdio: ['ignore', 'ignore', 'pipe'] });
 }
 
 function makeCa(key, certificate) {
-  openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', key, '-out', certificate,
-    '-days', DAYS, '-subj', '/CN=WhatsApp double test CA', '-addext', 'keyUsage=critical,keyCertSign,cRLSign');
+  openssl('req', '-x509', ...NEW_KEY, '-keyout', key, '-out', certificate, '-days', DAYS, '-subj', '/CN=WhatsApp double test CA',
+    '-addext', 'keyUsage=critical,keyCertSign,cRLSign');
 }
 
 function makeServerCertificate(folder, ca, names) {
-  const [key, request, extensions, certificate] = ['server.key', 'server.csr', 'server.ext', 'server.pem'].map((name) => path.join(folder, name));
+  const file = (ending) => path.join(folder, `server.${ending}`);
+  const [key, request, extensions, certificate] = [file('key'), file('csr'), file('ext'), file('pem')];
   const list = names.map((name) => `${net.isIP(name) ? 'IP' : 'DNS'}:${name}`).join(',');
   fs.writeFileSync(extensions, `subjectAltName=${list}\nextendedKeyUsage=serverAuth\n`);
-  openssl('req', '-new', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', key, '-out', request, '-subj', `/CN=${names[0]}`);
-  openssl('x509', '-req', '-in', request, '-CA', ca.certificate, '-CAkey', ca.key, '-CAcreateserial', '-out', certificate, '-days', DAYS, '-extfile', extensions);
+  openssl('req', '-new', ...NEW_KEY, '-keyout', key, '-out', request, '-subj', `/CN=${names[0]}`);
+  openssl('x509', '-req', '-in', request, '-out', certificate, '-days', DAYS, '-extfile', extensions,
+    '-CA', ca.certificate, '-CAkey', ca.key, '-CAcreateserial');
   return { key: fs.readFileSync(key), cert: fs.readFileSync(certificate) };
 }
 

@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
-const WAIT_MS = 20_000;
+const WAIT_MS = 30_000;
 const POLL_MS = 20;
 
 const ended = (child) => new Promise((resolve) => child.once('exit', resolve));
@@ -150,6 +150,11 @@ class Client {
     const index = this.waiting.findIndex(({ fits }) => fits(event));
     if (index >= 0) this.waiting.splice(index, 1)[0].resolve(event.data);
     else this.events.push(event);
+  }
+
+  /** The message of that id, decrypted: the first try may fail, and the client then asks for it again by itself. */
+  message(id) {
+    return this.next('message', ({ key, content }) => content && key.id === id);
   }
 
   has(kind, match = () => true) {
