@@ -11,6 +11,7 @@ const NEXT_QR_MS = 20_000;
 const PAIRING_CODE_MS = 160_000;
 const SETTLED_MS = 60_000; // a connection that held for so long begins the backoff afresh
 const LOGOUT_MS = 3_000;
+const RESTARTS = 3; // at once; more of them are tried like any other loss
 
 const userOf = (jid) => (jid ? jidDecode(jid).user : null);
 
@@ -30,6 +31,8 @@ export class Session {
   #connectedAt = 0; // 0: not since the last try
   #pairingPhone = null; // digits: by code; null: by QR
   #qrCodes = 0;
+  #restarts = 0; // since it was connected last
+  #congested = false;
   #closed = false;
 
   // openLine(onBroken) → the line. creds: bytes, or null: never paired.
@@ -52,6 +55,7 @@ export class Session {
 
   // WhatsApp's socket is not read while the gateway does not take what comes from it.
   setCongested(congested) {
+    this.#congested = congested;
     const raw = this.#connection?.sock.ws.socket;
     if (congested) raw?.pause();
     else raw?.resume();
@@ -164,8 +168,11 @@ export class Session {
   #onOpen() {
     this.#connectedAt = Date.now();
     this.#longWaits = 0;
+    this.#restarts = 0;
+    if (this.#congested) this.setCongested(true);
     this.#sender.connected(this.#connection, this.#creds.me.id);
     this.#setState('connected');
+    this.#learnName();
   }
 
   #onQr(qr) {
@@ -187,12 +194,17 @@ export class Session {
   }
 
   // With the name that its owner gave it this device counts as present; without, its receipts are of a kind that does not
-  // count as delivery at the other side. It comes with the keys of the app state, which the phone shares.
+  // count as delivery at the other side. Of a device that has it Baileys tells so at the connection's opening.
   #onCredsChanged({ me, myAppStateKeyId }) {
     if (this.#state !== 'connected') return;
-    const { sock } = this.#connection;
-    if (me?.name) sock.sendPresenceUpdate('available').catch(() => {});
-    else if (myAppStateKeyId && !this.#creds.me?.name) sock.resyncAppState(['critical_block'], true).catch(() => {});
+    if (me?.name) this.#connection.sock.sendPresenceUpdate('available').catch(() => {});
+    else if (myAppStateKeyId) this.#learnName();
+  }
+
+  // It is in the app state, whose keys the phone shares some time after pairing.
+  #learnName() {
+    const { me, myAppStateKeyId } = this.#creds;
+    if (!me.name && myAppStateKeyId) this.#connection.sock.resyncAppState(['critical_block'], true).catch(() => {});
   }
 
   #onOverrun() {
@@ -208,7 +220,8 @@ export class Session {
     if (next.log) this.#line.log('error', next.log);
     switch (next.action) {
       case 'restart':
-        this.#connect();
+        if (this.#restarts++ < RESTARTS) this.#connect();
+        else this.#retry('reconnecting', 'WhatsApp asks for one restart after the other');
         break;
       case 'repair':
         this.#repair(next);

@@ -1,11 +1,14 @@
 // What holds when something is slow, lost or dead.
 import assert from 'node:assert/strict';
-import { afterEach, beforeEach, test } from 'node:test';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { newId, newNumber, startDouble, startProxy } from './support/double.mjs';
 
 let double, gateway, customer;
-beforeEach(async () => {
+before(async () => {
   double = await startDouble();
+});
+after(() => double.stop());
+beforeEach(async () => {
   gateway = await double.gateway();
   customer = newNumber();
   await double.phone(customer, { name: 'Customer' });
@@ -13,13 +16,15 @@ beforeEach(async () => {
 afterEach(async () => {
   assert.equal(gateway.output, '');
   await gateway.stop();
-  await double.stop();
+  await double.noFaults();
 });
 
 const inbound = (waId, from = gateway) => from.next('inbound', (frame) => frame.waId === waId);
 
 test('nothing is acknowledged to WhatsApp before it is committed', async () => {
   const company = await double.pair(gateway);
+  const isSettled = ([one]) => one.presence === 'available' && one.waiting === 0; // its first sync is over
+  assert.ok(isSettled(await double.companions(company.number, isSettled)));
   let held;
   gateway.on.inbound = (frame) => {
     if (frame.type === 'text') held = frame;
@@ -27,13 +32,11 @@ test('nothing is acknowledged to WhatsApp before it is committed', async () => {
   };
   const [id] = await double.write(customer, company.number, { text: 'keep me' });
   await inbound(id);
-  const [{ device }] = await double.companions(company.number, () => true);
-  const waiting = async () => (await double.companions(company.number, () => true)).find((one) => one.device === device).waiting;
-  assert.equal(await waiting(), 1, 'WhatsApp still holds it');
+  const waitsFor = async (count) => (await double.companions(company.number, ([one]) => one.waiting === count))[0].waiting;
+  assert.equal(await waitsFor(1), 1, 'WhatsApp still holds it');
   gateway.commitInbound(held);
   gateway.send('acknowledge', { line: held.line, token: held.token });
-  await double.companions(company.number, ([one]) => one.waiting === 0);
-  assert.equal(await waiting(), 0);
+  assert.equal(await waitsFor(0), 0);
 });
 
 test('a worker that dies before the commit offers the message again, and its keys have not moved', async () => {
