@@ -97,7 +97,7 @@ suite_worker() {
   node_packages tests/whatsapp
   [ $# -gt 0 ] || set -- ''
   for word in "$@"; do files+=("$folder"/test/*"$word"*.test.mjs); done
-  suite_node --test "${files[@]}"
+  suite_node --test --test-concurrency=2 "${files[@]}"
 }
 
 suite_exists() {
