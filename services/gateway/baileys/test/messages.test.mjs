@@ -132,6 +132,20 @@ test('who writes under a LID is known by the phone number', async () => {
   assert.equal(frame.phone, customer);
 });
 
+test('a message of somebody without a number waits at WhatsApp until the number is known; others go on', async () => {
+  const stranger = newNumber();
+  await double.phone(stranger);
+  const hidden = { text: 'guess who', addressing: 'lid', hide_number: true };
+  const [id] = await double.write(stranger, company.number, hidden);
+  await gateway.next('log', ({ what }) => what === 'sender_without_number');
+  await written({ text: 'I have one' });
+  const [told] = await double.write(stranger, company.number, { text: 'it is me', addressing: 'lid' });
+  await inbound(told);
+  assert.ok(!company.session.inbound.some(({ waId }) => waId === id));
+  await double.drop(company.number, company.device);
+  assert.deepEqual(said(await inbound(id)), { type: 'text', body: 'guess who', phone: stranger, fromMe: 0 });
+});
+
 test('a number that is not on WhatsApp fails for good', async () => {
   const waId = newId();
   gateway.sendText(company.line, newNumber(), waId, 'hello?');
