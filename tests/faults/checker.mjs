@@ -453,6 +453,7 @@ function isSigned(h, secrets, skew_s) {
  */
 function judgeMemory(world, violated) {
   for (const s of world.rss) if (s.rss_kb > SMALL_KB) return violated(`${s.name} (${s.pid}) has ${s.rss_kb} kB`);
+  if (world.meta.memory_may_grow) return; // into what the load asks for: the bound alone counts
   const warm = world.rss.filter((s) => s.age_ms > WARM_MS);
   const series = [...groupBy(warm, (s) => `${s.name} ${s.pid}`), ...groupBy(warm, (s) => `all of ${s.name.split('-')[0]}`)];
   for (const [name, list] of series) {

@@ -17,7 +17,7 @@ const POISON = [
   `'m', '\\255\\254\\253'`,
   `'m', '\\152\\127\\161\\255\\161\\254\\1\\1\\1\\1\\1'`,
   `'m', '\\152\\1\\163ab'`,
-  `'m', string.rep('z', 300000)`,
+  `'m', string.rep('z', 100000)`,
 ];
 const POISON_SCRIPT = POISON.map((fields) => `redis.call('XADD', KEYS[1], '*', ${fields})`).join('\n');
 

@@ -13,6 +13,7 @@ import { ROOT } from '../integration/support/stack.mjs';
 import { buildMarked } from './marked.mjs';
 import { checkSteps } from './steps_check.mjs';
 import { Trial } from './trial.mjs';
+import { FATES } from './workload.mjs';
 
 const HELP = `tests/faults/run [options]
 tests/faults/run mutants …   takes protections away and demands that the checker notices (mutants --help)
@@ -59,7 +60,8 @@ async function markedBuild() {
 /** A random mixture of faults. */
 function mixture({ kills, seconds = kills ? 150 : 15, only }) {
   const profile = kills ? PROFILES.dense : PROFILES.mixed;
-  return { play: ({ injector, seed }) => injector.run(makeSchedule(seed, seconds * 1000, only, profile)) };
+  const load = kills && { fates: FATES.map((fate) => ({ ...fate, pause_ms: Math.max(1500, fate.pause_ms) })) };
+  return { load, play: ({ injector, seed }) => injector.run(makeSchedule(seed, seconds * 1000, only, profile)) };
 }
 
 /** What is to be run: [plan, seed], one after another. */

@@ -23,7 +23,7 @@ export class Net {
   }
 
   async make(who, server, target) {
-    const proxy = new FaultProxy(who, target, () => this.random.next());
+    const proxy = new FaultProxy(target, { random: () => this.random.next(), isPostgres: server === 'postgres' });
     Object.assign(proxy, { who, serves: server });
     await proxy.start();
     this.proxies.push(proxy);

@@ -16,8 +16,8 @@ const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export class FaultProxy {
   /** `target()` gives the server's port on this machine, and is asked for each connection. `random()` is for jitter. */
-  constructor(name, target, random = Math.random) {
-    Object.assign(this, { name, target, random });
+  constructor(target, { random = Math.random, isPostgres = false } = {}) {
+    Object.assign(this, { target, random, isPostgres });
     this.toxics = new Set();
     this.links = new Set();
     this.commitsToLose = 0;
@@ -94,7 +94,7 @@ class Link {
   constructor(proxy, client) {
     this.proxy = proxy;
     this.client = client;
-    this.commits = new CommitWatch();
+    this.commits = proxy.isPostgres ? new CommitWatch() : null;
     this.up = new Pipe(this, 'up');
     this.down = new Pipe(this, 'down');
     this.watch(client);
@@ -129,7 +129,7 @@ class Link {
 
   /** Answers of Postgres: is this one to be lost? Then nothing of it passes. */
   losesCommit(chunk) {
-    if (!this.commits.takeDown(chunk)) return false;
+    if (!this.commits?.takeDown(chunk)) return false;
     if (this.proxy.commitsToLose === 0) return false;
     this.proxy.commitsToLose--;
     this.proxy.commitsLost++;
@@ -178,7 +178,7 @@ class Pipe {
 
   take(chunk) {
     const { proxy, commits } = this.link;
-    if (this.direction === 'up') commits.takeUp(chunk);
+    if (this.direction === 'up') commits?.takeUp(chunk);
     else if (this.link.losesCommit(chunk)) return;
     const slice = proxy.find('slice', this.direction);
     for (const piece of slice ? pieces(chunk, slice.bytes) : [chunk]) this.push({ data: piece, gap_ms: slice?.gap_ms ?? 0 });

@@ -117,7 +117,7 @@ const TESTS = {
     assert.ok(client.text().length < 1_000_000);
   },
   async 'refuses as the server does'() {
-    const proxy = new FaultProxy('nobody', () => 1); // nothing listens on that port
+    const proxy = new FaultProxy(() => 1); // nothing listens on that port
     await proxy.start();
     const client = new Client(proxy.port);
     await client.closed;
@@ -184,7 +184,7 @@ export async function proxySelftest() {
   const wrong = [];
   for (const [name, test] of Object.entries(TESTS)) {
     const server = await startServer();
-    const proxy = new FaultProxy('test', () => server.net.address().port);
+    const proxy = new FaultProxy(() => server.net.address().port, { isPostgres: /commit/.test(name) });
     await proxy.start();
     const client = new Client(proxy.port);
     try {

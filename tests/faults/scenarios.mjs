@@ -113,8 +113,9 @@ export const SCENARIOS = {
 
   poison: {
     about: 'entries that make no sense in every stream, again and again',
+    meta: { memory_may_grow: true, settle_limit_ms: 40_000 },
     async play(trial) {
-      await oneByOne(trial, 15_000, [2000, 3000], () => ({ kind: 'poison' }));
+      await oneByOne(trial, 15_000, [3000, 4000], () => ({ kind: 'poison' }));
       await recordSetAside(trial);
     },
   },
@@ -167,7 +168,7 @@ export const SCENARIOS = {
   overload: {
     about: 'three times what the sessions may send, while the endpoints are down',
     settings: { WA_TENANT_BACKLOG: '150' },
-    meta: { overload: true, settle_limit_ms: 60_000 },
+    meta: { overload: true, memory_may_grow: true, settle_limit_ms: 60_000 },
     load: {
       fates: [{ last: '5555', contacts: 60, pause_ms: 400 }],
       operations: { send: 60, send_keyless: 10, burst: 20, send_twice: 10 },
@@ -210,7 +211,7 @@ async function recordSetAside({ watch, history }) {
   const rounds = history.entries.filter((e) => e.e === 'fault' && e.kind === 'poison' && !e.error);
   const expected = rounds.reduce((n, round) => n + round.streams * SORTS_OF_POISON, 0);
   const count = async () => (await watch.query('SELECT count(*)::int AS n FROM set_aside'))[0].n;
-  await until('all poison to be set aside', async () => await count() >= expected, 20_000).catch(() => {});
+  await until('all poison to be set aside', async () => await count() >= expected, 40_000).catch(() => {});
   const rows = await watch.query('SELECT kind, reason, count(*)::int AS n FROM set_aside GROUP BY kind, reason');
   history.add('set_aside', { stream: 'all', expected, found: await count(), reasons: rows.map((r) => r.reason), rows });
 }

@@ -64,14 +64,14 @@ export class Trial {
     await plan.prepare?.(this);
     const wiring = await this.net.writeWiring(plan.wiring?.(this));
     const args = KINDS.flatMap((kind) => [`--${kind}s`, String(this.count[kind])]);
-    const settings = { ...SETTINGS, WA_WEBHOOK_HOLD: `${hold_s}s`, ...plan.settings };
+    const settings = { WA_TEST_OWNER: String(process.pid), ...SETTINGS, WA_WEBHOOK_HOLD: `${hold_s}s`, ...plan.settings };
     this.stack = new Stack(this.data, await freePort(), settings, [...args, '--wiring', wiring]);
     await this.stack.up();
   }
 
   async storm() {
     const { plan, stack, history, endpoint } = this;
-    this.workload = new Workload(stack, history, endpoint, this.seed, plan.load);
+    this.workload = new Workload(stack, history, endpoint, this.seed, plan.load ?? {});
     await this.workload.prepare();
     await plan.ready?.(this);
     this.watch = new Watch(stack, history);

@@ -7,11 +7,12 @@ import { Random } from './random.mjs';
 const TENANTS = 3;
 const PERMISSIONS = ['messages:send', 'messages:read', 'contacts:read', 'contacts:create', 'webhooks:manage', 'events:read', 'sessions:manage'];
 const EVENTS = ['message_received', 'message_sent', 'message_delivered', 'message_read', 'message_failed'];
-// How many contacts share a fate, and the longest pause between two calls for one: what takes long gets little.
-const FATES = [
+// How many contacts share a fate, and the longest pause between two calls for one. What takes long gets little, and nothing more (waits)
+// before the last is over: else what is left at the end would only tell how much was asked for.
+export const FATES = [
   { last: '5555', contacts: 26, pause_ms: 600 },
-  { last: '0002', contacts: 5, pause_ms: 4000 },
-  { last: '0005', contacts: 5, pause_ms: 6000 },
+  { last: '0002', contacts: 5, pause_ms: 4000, waits: true },
+  { last: '0005', contacts: 5, pause_ms: 6000, waits: true },
   { last: '0001', contacts: 2, pause_ms: 1500 },
   { last: '0004', contacts: 2, pause_ms: 1000 },
 ];
@@ -28,6 +29,8 @@ const OPERATIONS = {
   cancel: 6,
   inbound: 8,
 };
+
+const OPEN = new Set(['scheduled', 'queued', 'sending']);
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -94,7 +97,17 @@ export class Workload {
     await sleep(random.whole(0, contact.fate.pause_ms));
     while (!this.isOver) {
       await this[`op_${random.weighted(this.operations)}`](contact, random);
+      if (contact.fate.waits) await this.waitFinal(contact);
       await sleep(random.whole(0, contact.fate.pause_ms));
+    }
+  }
+
+  /** Until nothing of the contact is open, or the run is over. */
+  async waitFinal(contact) {
+    while (!this.isOver && contact.last) {
+      const answer = await this.get(contact.customer, `/api/v1/messages/${contact.last}`).catch(() => null);
+      if (answer?.status === 200 && !OPEN.has(answer.data.status)) contact.last = null;
+      else await sleep(300);
     }
   }
 
@@ -121,8 +134,10 @@ export class Workload {
   }
 
   async send(contact, kind, extra = {}, { key = `k-${this.seed}-${++this.serial}`, body = this.newBody(), tries } = {}) {
-    return this.ask(contact.customer, kind, '/messages/send', { contact_id: contact.id, message_body: body, ...extra },
+    const answer = await this.ask(contact.customer, kind, '/messages/send', { contact_id: contact.id, message_body: body, ...extra },
       { key: key ?? undefined, tries, contact: contact.id, body });
+    if (answer.status === 202) contact.last = answer.data.message_id;
+    return answer;
   }
 
   newBody() {
