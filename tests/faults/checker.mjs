@@ -256,6 +256,23 @@ export const CHECKS = [
     },
   },
   {
+    name: 'a limit is kept over any stretch of time, whatever dies',
+    judge(world, violated) {
+      const { interval_ms, burst } = world.meta.recipient_limit ?? {};
+      if (!interval_ms) return;
+      for (const [phone, list] of groupBy(world.shown, (s) => s.phone)) {
+        const times = list.map((s) => s.received_ms).sort((a, b) => a - b);
+        for (let from = 0; from < times.length; from++) {
+          for (let to = from + burst; to < times.length; to++) {
+            // What was let through may be on its way for a while, and then come together with the next: one more than the burst.
+            const least_ms = (to - from - burst) * interval_ms - 100;
+            if (times[to] - times[from] < least_ms) violated(`…${phone.slice(-7)}: ${to - from + 1} messages within ${Math.round(times[to] - times[from])} ms, not ${least_ms}`);
+          }
+        }
+      }
+    },
+  },
+  {
     name: 'copies stay within the attempts, one WhatsApp id a message',
     judge(world, violated) {
       for (const s of world.shown) {

@@ -122,7 +122,7 @@ export const SCENARIOS = {
 
   clocks: {
     about: 'of each daemon one lives an hour later and one an hour earlier; Redis dies meanwhile',
-    meta: { clock_skew_s: 3600, recipient_interval_ms: 400 },
+    meta: { clock_skew_s: 3600, recipient_limit: { interval_ms: 400, burst: 1 } },
     load: {
       fates: [{ last: '5555', contacts: 30, pause_ms: 2400 }, { last: '0002', contacts: 3, pause_ms: 5000 }],
       operations: { send: 60, send_twice: 6, burst: 6, cancel: 4, scheduled: 6, inbound: 8 },
@@ -167,10 +167,10 @@ export const SCENARIOS = {
 
   overload: {
     about: 'three times what the sessions may send, while the endpoints are down',
-    settings: { WA_TENANT_BACKLOG: '150' },
+    settings: { WA_TENANT_BACKLOG: '60' },
     meta: { overload: true, memory_may_grow: true, settle_limit_ms: 60_000 },
     load: {
-      fates: [{ last: '5555', contacts: 60, pause_ms: 400 }],
+      fates: [{ last: '5555', contacts: 45, pause_ms: 300 }],
       operations: { send: 60, send_keyless: 10, burst: 20, send_twice: 10 },
     },
     async ready({ workload }) {

@@ -1,6 +1,7 @@
 // Scenarios about customers' endpoints.
 import { until } from '../integration/support/until.mjs';
 import { HOSTILE_MODES } from './endpoint.mjs';
+import { FATES } from './workload.mjs';
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -9,7 +10,7 @@ export const ENDPOINT_SCENARIOS = {
     about: 'an endpoint drips, never ends, floods, sends 10 MB of headers, is silent, resets, redirects; the others are served as ever',
     hold_s: 120,
     meta: { hostile_index: 0 },
-    settings: { WA_WEBHOOK_RETRY_SCHEDULE: `300ms,500ms,${'1s,'.repeat(60)}1s` },
+    settings: { WA_WEBHOOK_RETRY_SCHEDULE: `300ms,500ms${',1500ms'.repeat(30)}` },
     async play({ injector }) {
       for (const mode of [...HOSTILE_MODES, 'reset', 'redirect', 'slow', 'error', 'down']) {
         await injector.fault({ kind: 'endpoint', target: 0, mode, for_ms: 2800 });
@@ -19,7 +20,8 @@ export const ENDPOINT_SCENARIOS = {
 
   webhook_kills: {
     about: 'the webhookers are killed when an endpoint has said 200, before they can write it down',
-    meta: { expects_repeats: true },
+    meta: { expects_repeats: true, settle_limit_ms: 40_000 },
+    load: { fates: FATES.map((fate) => ({ ...fate, pause_ms: 3 * fate.pause_ms })) },
     async play({ endpoint, injector }) {
       for (let n = 0; n < 14; n++) {
         const answered = new Promise((resolve) => { endpoint.onAnswered = resolve; });

@@ -78,6 +78,7 @@ const CHANGES = [
   ['the same key or ref', (h) => { find(h, 'req', (r) => r.kind === 'other_body').status = 409; }],
   ['each phone shows messages', (h) => { find(h, 'shown').arrival = 3; }],
   ['no phone is written to faster', (h) => { find(h, 'meta').recipient_interval_ms = 2000; }],
+  ['a limit is kept over any', (h) => { find(h, 'meta').recipient_limit = { interval_ms: 5000, burst: 1 }; h.push({ ...shown(8, 3), received_ms: T + 2500 }); }],
   ['copies stay within', (h) => { find(h, 'shown').copies = 2; }],
   ['copies stay within', (h) => { find(h, 'shown', (s) => s.arrival === 2).wa_message_id = 'WA1'; }],
   ['every event reaches', (h) => drop(h, find(h, 'hook', (x) => x.id === 'evt_3'))],

@@ -11,6 +11,7 @@ import { Injector } from './inject.mjs';
 import { Net } from './net.mjs';
 import { Random } from './random.mjs';
 import { holdOf } from './schedule.mjs';
+import { Steps } from './steps.mjs';
 import { Watch } from './watch.mjs';
 import { Workload } from './workload.mjs';
 
@@ -59,12 +60,13 @@ export class Trial {
   async startStack(hold_s) {
     const { plan } = this;
     this.data = await mkdtemp(path.join(os.tmpdir(), 'wa-faults-'));
+    this.steps = await Steps.make();
     this.net = new Net(this.data, this.instances, this.seed);
     await this.net.start(this.endpoint);
     await plan.prepare?.(this);
     const wiring = await this.net.writeWiring(plan.wiring?.(this));
     const args = KINDS.flatMap((kind) => [`--${kind}s`, String(this.count[kind])]);
-    const settings = { WA_TEST_OWNER: String(process.pid), ...SETTINGS, WA_WEBHOOK_HOLD: `${hold_s}s`, ...plan.settings };
+    const settings = { WA_TEST_OWNER: String(process.pid), ...this.steps.settings, ...this.options.build, ...SETTINGS, WA_WEBHOOK_HOLD: `${hold_s}s`, ...plan.settings };
     this.stack = new Stack(this.data, await freePort(), settings, [...args, '--wiring', wiring]);
     await this.stack.up();
   }
@@ -76,7 +78,7 @@ export class Trial {
     await plan.ready?.(this);
     this.watch = new Watch(stack, history);
     this.watch.start();
-    this.injector = new Injector(stack, history, endpoint, this.net);
+    this.injector = new Injector(stack, history, endpoint, this);
     const talking = this.workload.run();
     await plan.play(this);
     const calm = history.add('calm', {}).t;
@@ -96,6 +98,7 @@ export class Trial {
     const hasFailed = !this.found || this.found.length > 0;
     await this.stack?.down().catch((error) => console.log(`  ${error.message}`));
     await this.net?.stop();
+    await this.steps?.remove();
     await this.endpoint.stop();
     await this.history.close();
     if (!hasFailed && !this.options.keepAll) await rm(this.file);
