@@ -417,7 +417,8 @@ test('Postgres and Redis elsewhere (deploy/stores.yml): a fail-over by Sentinel,
   endpoint = undefined;
   const secret = (name) => path.join(site.folder, 'secrets', name);
   const password = await readFile(secret('redis_password'), 'utf8');
-  const here = (await site.docker('network', 'inspect', 'bridge', '--format', '{{(index .IPAM.Config 0).Gateway}}')).trim();
+  await site.docker('network', 'create', 'elsewhere'); // for this machine's address on it, which leads to what listens here
+  const here = (await site.docker('network', 'inspect', 'elsewhere', '--format', '{{(index .IPAM.Config 0).Gateway}}')).trim();
   const image = async (name) => (await readFile(path.join(site.folder, 'docker-compose.yml'), 'utf8')).match(new RegExp(`image: (${name}:\\S+)`))[1];
   const start = (name, ...args) => site.docker('run', '--detach', '--name', name, '--network', 'host', ...args);
   const redis = (port, ...args) => site.docker('exec', '-e', `REDISCLI_AUTH=${password}`, 'elsewhere-sentinel', 'redis-cli', '-h', here, '-p', String(port), ...args);
@@ -445,5 +446,6 @@ test('Postgres and Redis elsewhere (deploy/stores.yml): a fail-over by Sentinel,
     await site.compose('down', '--volumes', '--remove-orphans');
     for (const name of ['COMPOSE_FILE', 'POSTGRES_ADDRESS', 'REDIS_ADDRESS_1', 'REDIS_ADDRESS_2']) delete site.env[name];
     await site.docker('rm', '--force', '--volumes', 'elsewhere-postgres', 'elsewhere-redis-1', 'elsewhere-redis-2', 'elsewhere-sentinel');
+    await site.docker('network', 'rm', 'elsewhere');
   }
 });
