@@ -155,7 +155,7 @@ maxmemory-policy noeviction
 CONF
 }
 
-# database_url ROLE
+# database_url ROLE [HOST:PORT]: there, in place of the server's own address
 database_url() {
   local database=wa password
   if [ "$1" = postgres ]; then
@@ -164,11 +164,12 @@ database_url() {
   else
     password=$(secret "roles/$1")
   fi
-  echo "postgresql://$1:$password@127.0.0.1:$(port_of postgres-1)/$database"
+  echo "postgresql://$1:$password@${2:-127.0.0.1:$(port_of postgres-1)}/$database"
 }
 
+# redis_url [HOST:PORT]
 redis_url() {
-  echo "redis://:$(secret redis)@127.0.0.1:$(port_of redis-1)/0"
+  echo "redis://:$(secret redis)@${1:-127.0.0.1:$(port_of redis-1)}/0"
 }
 
 postgres_is_ready() {

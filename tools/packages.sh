@@ -30,6 +30,9 @@ PACKAGES_FUZZ='
 program clang clang
 file /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer*.a libclang-rt-dev
 '
+PACKAGES_FAULTS='
+file /usr/lib/*/faketime/libfaketimeMT.so.1 libfaketime
+'
 PACKAGES_FORMAT='
 program clang-format clang-format
 '

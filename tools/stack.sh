@@ -8,6 +8,7 @@ DATA=''
 DETACH=no
 DOUBLE=no # a WhatsApp for tests
 declare -A COUNT=([api]=1 [sender]=1 [gateway]=1 [webhooker]=1)
+WIRING='' # a file, see wiring
 API_PORT=''
 API_ADDR=''
 API_URL=''
@@ -47,10 +48,11 @@ stack_options() {
         ;;
       --detach) DETACH=yes ;;
       --whatsapp-double) DOUBLE=yes ;;
-      --port | --data | --apis | --senders | --gateways | --webhookers)
+      --port | --data | --wiring | --apis | --senders | --gateways | --webhookers)
         [ $# -ge 2 ] || die_usage "$1 wants a value"
         case $1 in
           --port) API_PORT=$2 ;;
+          --wiring) WIRING=$2 ;;
           --data) data_set "$2" ;;
           *)
             number_or_die "$1" "$2" 1 16
@@ -64,6 +66,7 @@ stack_options() {
     shift
   done
   number_or_die --port "$API_PORT" 1 65535
+  [ -z "$WIRING" ] || WIRING=$(cd "$CALLED_FROM" && readlink -e "$WIRING") || die_usage "--wiring wants a file that is there"
 }
 
 # --senders: sender
@@ -142,6 +145,17 @@ spec_process() {
     "$1" "$2" "$3" "$4" "$DATA/log/$1.log" "$DATA/run/$1.pid"
 }
 
+# wiring NAME postgres|redis|env: what the file of --wiring says of that process, one a line. Its lines are «NAME postgres HOST:PORT» and
+# «NAME redis HOST:PORT» (the service goes there in place of the server's own address, through a proxy for example; run.env and the
+# migration keep to the direct one) and «NAME env VARIABLE=VALUE».
+wiring() {
+  [ -z "$WIRING" ] || awk -v name="$1" -v what="$2" '$1 == name && $2 == what { sub(/^[^ ]+ [^ ]+ /, ""); print }' "$WIRING"
+}
+
+spec_wiring() {
+  wiring "$1" env | sed 's/^/env /'
+}
+
 spec_service() {
   local name=$1 service=${1%-*}
   spec_process "$name" 1 TERM 10
@@ -149,13 +163,14 @@ spec_service() {
 arg $BUILD_DIR/services/$service/$service
 env WA_INSTANCE=$name
 env WA_MODE=${WA_MODE:-development}
-env WA_DATABASE_URL=$(database_url "$service")
-env WA_REDIS_URL=$(redis_url)
+env WA_DATABASE_URL=$(database_url "$service" "$(wiring "$name" postgres)")
+env WA_REDIS_URL=$(redis_url "$(wiring "$name" redis)")
 env WA_MASTER_KEY=$(secret master_key)
 env WA_PRIVATE_PORT=$(port_of "$name")
 env WA_PUBLIC_URL=${WA_PUBLIC_URL:-$API_URL}
 SPEC
   case $service in api | gateway) worker_env "$service" ;; esac
+  spec_wiring "$name"
   [ "$service" = api ] || return 0
   cat <<SPEC
 env WA_ADMIN_TOKEN=$ADMIN_TOKEN
@@ -169,8 +184,10 @@ spec() {
   spec_process postgres-1 0 INT 60
   [ -z "$SERVER_USER" ] || echo "user $SERVER_USER"
   printf 'arg %s\n' "$(postgres_bin)/postgres" -D "$POSTGRES_HOME/data"
+  spec_wiring postgres-1
   spec_process redis-1 0 TERM 10
   printf 'arg %s\n' "$(command -v redis-server)" "$DATA/redis/redis.conf"
+  spec_wiring redis-1
   [ "$DOUBLE" = no ] || double_spec
   for name in $(instances); do
     spec_service "$name"

@@ -120,6 +120,10 @@ suite_run() {
       node_packages tests/integration # whose customers and endpoints it uses
       suite_folder "$name" "$@"
       ;;
+    faults)
+      [[ " $*" != *" --scenario"* ]] || packages_install "$PACKAGES_FAULTS"
+      suite_folder faults "$@"
+      ;;
     *) suite_folder "$name" "$@" ;;
   esac
   stacks_stop

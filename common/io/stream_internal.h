@@ -74,7 +74,6 @@ struct stream_reader {
 	struct stream *streams;
 	struct stream *buckets[STREAM_N_BUCKETS];
 	int n_unacked; /* sum of n_in_hand */
-	int64_t n_malformed;
 	int n_commands;                 /* on the read connection, unanswered */
 	struct stream_reading *reading; /* in the order of the XREADGROUP that is out */
 	int n_reading, cap_reading;

@@ -5,12 +5,15 @@
 #include "common/base/mem.h"
 #include "common/io/stream_internal.h"
 
-/* The value of the one field "m", or SV_NULL when the entry is not of that shape. */
+/* The value of the one field "m"; empty when the entry is of another shape, for that too is for the
+   owner to set aside. SV_NULL when its fields are gone. */
 static struct strview payload_of(const struct redis_reply *fields)
 {
+	if (redis_reply_kind(fields) == REDIS_NIL)
+		return SV_NULL;
 	if (redis_reply_len(fields) != 2 ||
 		!sv_eq_cstr(redis_reply_string(redis_reply_at(fields, 0)), "m"))
-		return SV_NULL;
+		return SV_LIT("");
 	return redis_reply_string(redis_reply_at(fields, 1));
 }
 
@@ -29,7 +32,6 @@ bool stream_hand_out(
 		return true;
 	struct strview payload = payload_of(redis_reply_at(entry, 1));
 	if (sv_is_null(payload)) {
-		reader->n_malformed += redis_reply_kind(redis_reply_at(entry, 1)) != REDIS_NIL;
 		stream_ack_push(stream, id);
 		return true;
 	}

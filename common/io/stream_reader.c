@@ -336,8 +336,3 @@ int stream_reader_unacked(const struct stream_reader *reader)
 {
 	return reader->n_unacked;
 }
-
-int64_t stream_reader_malformed(const struct stream_reader *reader)
-{
-	return reader->n_malformed;
-}

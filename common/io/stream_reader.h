@@ -30,7 +30,9 @@ struct stream_entry {
 	const char *stream;     /* lives while the stream is being read */
 	int tag;                /* what was given with the stream */
 	const char *id;         /* e.g. "1700000000000-0"; valid until the callback returns */
-	struct strview payload; /* valid until the callback returns */
+	/* Of its one field "m"; empty when the entry is of another shape. Valid until the
+	   callback returns. */
+	struct strview payload;
 	int deliveries; /* 1 when it is new; more when earlier owners had it and did not acknowledge
 			   (they may have died of it) */
 };
@@ -70,7 +72,5 @@ bool stream_reader_is_up(const struct stream_reader *reader);
 bool stream_reader_is_caught_up(const struct stream_reader *reader, const char *stream);
 /* Entries handed out and not acknowledged. */
 int stream_reader_unacked(const struct stream_reader *reader);
-/* Entries whose only field was not "m", since the start. */
-int64_t stream_reader_malformed(const struct stream_reader *reader);
 
 #endif

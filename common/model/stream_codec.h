@@ -59,9 +59,11 @@ void stream_name_outcome(int partition, char ret_name[STREAM_NAME_SIZE]);
 void stream_name_dispatch(int session_id, char ret_name[STREAM_NAME_SIZE]);
 void stream_name_events(int partition, char ret_name[STREAM_NAME_SIZE]);
 
-/* The key whose absence means that Redis lost what it held; any owner writes it (SET NX, a random
-   value). */
+/* The key whose absence means that Redis lost what it held, or that a writer could not add something
+   (it deletes it); any owner writes it (SET NX, a random value). */
 #define STREAM_GENERATION_KEY "wa.generation"
+/* What is kept of an entry that is set aside because it cannot be decoded: no good one is as long. */
+#define STREAM_SET_ASIDE_MAX_BYTES 16384
 /* "held.<message id>": why a head waits, "<reason> <until, Unix ms>", with an expiry; written by
    the sender, shown by the api. */
 #define STREAM_HELD_PREFIX "held."

@@ -142,7 +142,7 @@ static int make_redis(struct api *api, const struct settings *settings, struct e
 		api->loop, setting_text(settings, SETTING_REDIS_URL), on_redis_change, api, err);
 	if (api->redis == NULL)
 		return err_prefix(err, "WA_REDIS_URL");
-	api->streams = stream_writer_new(api->redis);
+	api->streams = stream_writer_new(api->loop, api->redis);
 	return 0;
 }
 

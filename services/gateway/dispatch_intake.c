@@ -57,6 +57,14 @@ static void on_aside(void *ctx, const struct pg_result *result)
 	aside_free(aside);
 }
 
+/* A long one is cut: what is kept is for people to look at. */
+static struct strview kept_of(struct strview payload)
+{
+	return payload.len <= STREAM_SET_ASIDE_MAX_BYTES
+		       ? payload
+		       : sv_make(payload.ptr, STREAM_SET_ASIDE_MAX_BYTES);
+}
+
 static void set_aside(
 	struct dispatch_intake *intake, const struct stream_entry *entry, const char *reason)
 {
@@ -70,7 +78,7 @@ static void set_aside(
 	(void)snprintf(aside->entry_id, ENTRY_ID_SIZE, "%s", entry->id);
 	TAILQ_INSERT_TAIL(&intake->asides, aside, link);
 	gateway_store_set_aside_entry(intake->gateway->session_conn, set_aside_id, entry->stream,
-		entry->payload, reason, on_aside, aside);
+		kept_of(entry->payload), reason, on_aside, aside);
 }
 
 static void set_aside_suspect(void *ctx, const struct stream_entry *entry, const char *reason)

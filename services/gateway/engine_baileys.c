@@ -13,7 +13,8 @@
 
 #define CONN_APP       "gateway baileys"
 #define MEDIA_CONN_APP "gateway baileys media"
-#define SWEEP_MS       6000     /* after a deletion: its logout needs its credentials until then */
+#define SWEEP_MS       6000 /* after a deletion: its logout needs its credentials until then */
+#define RETRY_MS       100
 #define WARM_MS        5000     /* is there a session, though another gateway's? */
 #define UNSENT_MAX     16777216 /* bytes that the worker has not taken: no more sends */
 
@@ -113,7 +114,9 @@ static void on_sweep(void *ctx)
 static void on_any(void *ctx, const struct pg_result *result)
 {
 	struct baileys *baileys = ctx;
-	if (pg_status(result) == PG_OK && pg_bool(result, 0, 0))
+	if (pg_status(result) != PG_OK) /* perhaps not connected yet: a take-over may be near */
+		loop_timer_arm(baileys->warm_timer, RETRY_MS);
+	else if (pg_bool(result, 0, 0))
 		baileys_worker_want(baileys->worker);
 	else
 		loop_timer_arm(baileys->warm_timer, WARM_MS);

@@ -123,7 +123,7 @@ static int start_outer_parts(struct gateway *gateway, struct err *err)
 	gateway->redis = redis_conn_new(gateway->loop, redis_url, on_redis, gateway, err);
 	if (gateway->redis == NULL)
 		return -1;
-	gateway->writer = stream_writer_new(gateway->redis);
+	gateway->writer = stream_writer_new(gateway->loop, gateway->redis);
 	gateway->intake = dispatch_intake_new(gateway, err);
 	if (gateway->intake == NULL)
 		return -1;

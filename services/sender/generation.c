@@ -1,4 +1,5 @@
-/* GET, and SET NX when there is none; whoever comes first, all read the same value afterwards. */
+/* INFO and GET, and SET NX when there is none; whoever comes first, all read the same value
+ * afterwards. */
 #include "services/sender/generation.h"
 
 #include <stdio.h>
@@ -7,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/rng.h"
+#include "common/io/redis_info.h"
 #include "common/model/stream_codec.h"
 
 #define LOOK_MS     1000
@@ -20,7 +22,8 @@ struct generation {
 	void *ctx;
 	bool is_looking;
 	bool is_known;
-	char value[64];
+	char run[48]; /* the run_id that the last INFO told; empty when it may not be asked for */
+	char value[96];
 };
 
 static void look(void *ctx);
@@ -51,7 +54,7 @@ void generation_free(struct generation **generation)
 static void take(struct generation *generation, struct strview value)
 {
 	char seen[sizeof(generation->value)];
-	(void)snprintf(seen, sizeof(seen), "%.*s", SV_ARG(value));
+	(void)snprintf(seen, sizeof(seen), "%.*s/%s", SV_ARG(value), generation->run);
 	if (generation->is_known && sv_eq_cstr(sv_from(seen), generation->value)) {
 		return;
 	}
@@ -72,6 +75,16 @@ static void put_new(struct generation *generation)
 		SV_LIT("SET"), SV_LIT(STREAM_GENERATION_KEY), sv_from(value), SV_LIT("NX")};
 	redis_conn_command(generation->redis, (int)array_len(argv), argv, DEADLINE_MS, NULL, NULL);
 	loop_timer_arm(generation->timer, SETTLE_MS); /* and see whose it became */
+}
+
+static void on_info(void *ctx, enum redis_status status, const struct redis_reply *reply)
+{
+	struct generation *generation = ctx;
+	if (status != REDIS_OK) {
+		return;
+	}
+	struct strview run = redis_info_find(redis_reply_string(reply), "run_id");
+	(void)snprintf(generation->run, sizeof(generation->run), "%.*s", SV_ARG(run));
 }
 
 static void on_reply(void *ctx, enum redis_status status, const struct redis_reply *reply)
@@ -96,6 +109,9 @@ static void look(void *ctx)
 		return;
 	}
 	generation->is_looking = true;
+	struct strview info[] = {SV_LIT("INFO"), SV_LIT("server")};
+	redis_conn_command(
+		generation->redis, (int)array_len(info), info, DEADLINE_MS, on_info, generation);
 	struct strview argv[] = {SV_LIT("GET"), SV_LIT(STREAM_GENERATION_KEY)};
 	redis_conn_command(
 		generation->redis, (int)array_len(argv), argv, DEADLINE_MS, on_reply, generation);

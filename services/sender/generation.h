@@ -1,5 +1,6 @@
-/* Watches Redis's generation key each second: when it is gone or another, Redis has lost what it
-   held. */
+/* Watches Redis's generation key and run_id each second: when the key is gone or another, or it is
+   another run of Redis (which may lack the end of what the last one had confirmed), Redis has lost
+   what it held. */
 #ifndef WA_SENDER_GENERATION_H
 #define WA_SENDER_GENERATION_H
 

@@ -233,7 +233,7 @@ static int build_connections(struct sender *sender, struct err *err)
 	if (sender->redis == NULL) {
 		return err_prefix(err, "WA_REDIS_URL");
 	}
-	sender->writer = stream_writer_new(sender->redis);
+	sender->writer = stream_writer_new(sender->loop, sender->redis);
 	sender->lease_conn = pg_conn_new(sender->loop, &options, on_lease_conn_change, sender);
 	options.plan_once = true;
 	sender->pool =

@@ -9,9 +9,11 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/model/id.h"
+#include "common/model/stream_codec.h"
 #include "services/sender/partitions.h"
 
 #define TRIES_ALONE  2
+#define MANY         64 /* so many that wait stop the reading, whatever they are */
 #define RETRY_MS     500
 #define DEADLINE_MS  2000
 #define COUNT_TTL_MS "86400000"
@@ -21,6 +23,7 @@ TAILQ_HEAD(suspect_list, suspect);
 struct suspect {
 	TAILQ_ENTRY(suspect) in_list;
 	bool is_dropped; /* its stream went while it was worked on */
+	bool is_to_try;  /* it came to be tried alone */
 	int tag;
 	char set_aside_id[ID_SIZE]; /* the same for every try to write the row */
 	char stream[64];
@@ -47,6 +50,7 @@ struct suspects {
 	struct suspect_list list;
 	enum suspects_state state;
 	int n;
+	int n_to_try;
 	int64_t n_set_aside;
 };
 
@@ -70,15 +74,20 @@ void suspects_set_reader(struct suspects *suspects, struct stream_reader *reader
 	suspects->reader = reader;
 }
 
+/* What only has to be written down holds up nobody, unless there is much of it. */
+static void pause_or_not(struct suspects *suspects)
+{
+	stream_reader_pause(suspects->reader, suspects->n_to_try > 0 || suspects->n >= MANY);
+}
+
 static void take_out(struct suspects *suspects, struct suspect *suspect)
 {
 	TAILQ_REMOVE(&suspects->list, suspect, in_list);
 	suspects->n--;
+	suspects->n_to_try -= suspect->is_to_try;
 	mem_free(suspect->payload);
 	mem_free(suspect);
-	if (suspects->n == 0) {
-		stream_reader_pause(suspects->reader, false);
-	}
+	pause_or_not(suspects);
 }
 
 void suspects_free(struct suspects **suspects)
@@ -98,17 +107,22 @@ void suspects_free(struct suspects **suspects)
 static void add(struct suspects *suspects, const struct stream_entry *entry, const char *reason)
 {
 	struct suspect *suspect = mem_new(struct suspect);
+	size_t len = entry->payload.len;
+	suspect->is_to_try = reason[0] == '\0';
+	if (!suspect->is_to_try && len > STREAM_SET_ASIDE_MAX_BYTES) {
+		len = STREAM_SET_ASIDE_MAX_BYTES;
+	}
 	suspect->tag = entry->tag;
-	suspect->payload = mem_strndup(
-		entry->payload.ptr != NULL ? entry->payload.ptr : "", entry->payload.len);
-	suspect->payload_len = entry->payload.len;
+	suspect->payload = mem_strndup(entry->payload.ptr != NULL ? entry->payload.ptr : "", len);
+	suspect->payload_len = len;
 	id_new("sa", clock_wall_ms(), suspect->set_aside_id);
 	(void)snprintf(suspect->stream, sizeof(suspect->stream), "%s", entry->stream);
 	(void)snprintf(suspect->id, sizeof(suspect->id), "%s", entry->id);
 	(void)snprintf(suspect->reason, sizeof(suspect->reason), "%s", reason);
 	TAILQ_INSERT_TAIL(&suspects->list, suspect, in_list);
 	suspects->n++;
-	stream_reader_pause(suspects->reader, true);
+	suspects->n_to_try += suspect->is_to_try;
+	pause_or_not(suspects);
 	if (suspects->state == SUSPECTS_RESTING && !loop_timer_is_armed(suspects->timer)) {
 		loop_timer_arm(suspects->timer, 0);
 	}

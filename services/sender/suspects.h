@@ -1,9 +1,10 @@
 /*
  * Entries that must not be taken in like others: those that cannot be understood are set aside at
- * once; those that two owners had in their hands when they died are taken in one at a time while
- * reading pauses. How often that was tried is counted in Redis (alone.<stream>.<id>) before each
- * try, so that only deaths while alone count; after two it is set aside as well. An entry is
- * acknowledged only when its effect or its set_aside row is there.
+ * once, and stop the reading only when many of them wait; those that two owners had in their hands
+ * when they died are taken in one at a time while reading pauses. How often that was tried is
+ * counted in Redis (alone.<stream>.<id>) before each try, so that only deaths while alone count;
+ * after two it is set aside as well. An entry is acknowledged only when its effect or its set_aside
+ * row is there.
  */
 #ifndef WA_SENDER_SUSPECTS_H
 #define WA_SENDER_SUSPECTS_H

@@ -51,6 +51,18 @@ static struct odd_entry *odd_new(const struct stream_entry *entry)
 	return odd;
 }
 
+/* What cannot be decoded is kept for people to look at, and may be long. */
+static void odd_cut(struct odd_entry *odd)
+{
+	struct strbuf whole = odd->payload;
+
+	if (whole.len <= STREAM_SET_ASIDE_MAX_BYTES)
+		return;
+	odd->payload = (struct strbuf)STRBUF_INIT;
+	strbuf_append(&odd->payload, whole.data, STREAM_SET_ASIDE_MAX_BYTES);
+	strbuf_deinit(&whole);
+}
+
 static void odd_drop(struct odd_list *list, struct odd_entry *odd)
 {
 	TAILQ_REMOVE(list, odd, in_list);
@@ -170,6 +182,7 @@ static void on_entry(void *ctx, const struct stream_entry *entry)
 	} else if (take(intake, entry->tag, entry->payload, &err) < 0) {
 		struct odd_entry *odd = odd_new(entry);
 		odd->reason = err;
+		odd_cut(odd);
 		set_aside(intake, odd);
 	} else {
 		MARKED_STEP("webhooker_entry_taken", sv_from(entry->stream));

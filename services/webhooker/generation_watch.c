@@ -1,10 +1,11 @@
-/* The generation key, every second. */
+/* The generation key, and which run of Redis it is, every second. */
 #include "services/webhooker/generation_watch.h"
 
 #include "common/base/digest.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/rng.h"
+#include "common/io/redis_info.h"
 #include "common/model/stream_codec.h"
 
 #define LOOK_MS          1000
@@ -16,19 +17,24 @@ struct generation_watch {
 	struct loop_timer *timer;
 	void (*on_lost)(void *ctx);
 	void *ctx;
-	struct strbuf known; /* empty: none yet */
+	struct strbuf known; /* the key's value and the run's id; empty: none yet */
+	struct strbuf run;   /* empty when it may not be asked for */
 	bool is_asking;
 };
 
-static void take(struct generation_watch *watch, struct strview found)
+static void take(struct generation_watch *watch, struct strview key)
 {
 	bool is_first = watch->known.len == 0;
+	struct strbuf found = STRBUF_INIT;
+	bool is_known;
 
-	if (sv_eq(strbuf_view(&watch->known), found))
-		return;
-	strbuf_reset(&watch->known);
-	strbuf_append_sv(&watch->known, found);
-	if (is_first)
+	strbuf_append_sv(&found, key);
+	strbuf_append_char(&found, '/');
+	strbuf_append_sv(&found, strbuf_view(&watch->run));
+	is_known = sv_eq(strbuf_view(&watch->known), strbuf_view(&found));
+	strbuf_deinit(&watch->known);
+	watch->known = found;
+	if (is_first || is_known)
 		return;
 	log_warn("generation_changed");
 	watch->on_lost(watch->ctx);
@@ -56,6 +62,16 @@ static void put_new(struct generation_watch *watch)
 	strbuf_deinit(&value);
 }
 
+static void on_info(void *ctx, enum redis_status status, const struct redis_reply *reply)
+{
+	struct generation_watch *watch = ctx;
+
+	if (status != REDIS_OK)
+		return;
+	strbuf_reset(&watch->run);
+	strbuf_append_sv(&watch->run, redis_info_find(redis_reply_string(reply), "run_id"));
+}
+
 static void on_got(void *ctx, enum redis_status status, const struct redis_reply *reply)
 {
 	struct generation_watch *watch = ctx;
@@ -72,12 +88,14 @@ static void on_got(void *ctx, enum redis_status status, const struct redis_reply
 static void on_timer(void *ctx)
 {
 	struct generation_watch *watch = ctx;
+	struct strview info[] = {SV_LIT("INFO"), SV_LIT("server")};
 	struct strview argv[] = {SV_LIT("GET"), SV_LIT(STREAM_GENERATION_KEY)};
 
 	loop_timer_arm(watch->timer, LOOK_MS);
 	if (watch->is_asking)
 		return;
 	watch->is_asking = true;
+	redis_conn_command(watch->conn, (int)array_len(info), info, COMMAND_MS, on_info, watch);
 	redis_conn_command(watch->conn, (int)array_len(argv), argv, COMMAND_MS, on_got, watch);
 }
 
@@ -100,6 +118,7 @@ void generation_watch_free(struct generation_watch **watch)
 		return;
 	loop_timer_free(&(*watch)->timer);
 	strbuf_deinit(&(*watch)->known);
+	strbuf_deinit(&(*watch)->run);
 	mem_free(*watch);
 	*watch = NULL;
 }

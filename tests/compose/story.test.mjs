@@ -411,3 +411,41 @@ test('docker compose down takes everything away', async () => {
   assert.deepEqual(await site.ids(null, true), []);
   assert.doesNotMatch(await site.docker('network', 'ls'), /wa_/);
 });
+
+test('Postgres and Redis elsewhere (deploy/stores.yml): a fail-over by Sentinel, under load, loses nothing', async (t) => {
+  await site.compose('down', '--volumes', '--remove-orphans');
+  endpoint = undefined;
+  const secret = (name) => path.join(site.folder, 'secrets', name);
+  const password = await readFile(secret('redis_password'), 'utf8');
+  await site.docker('network', 'create', 'elsewhere'); // for this machine's address on it, which leads to what listens here
+  const here = (await site.docker('network', 'inspect', 'elsewhere', '--format', '{{(index .IPAM.Config 0).Gateway}}')).trim();
+  const image = async (name) => (await readFile(path.join(site.folder, 'docker-compose.yml'), 'utf8')).match(new RegExp(`image: (${name}:\\S+)`))[1];
+  const start = (name, ...args) => site.docker('run', '--detach', '--name', name, '--network', 'host', ...args);
+  const redis = (port, ...args) => site.docker('exec', '-e', `REDISCLI_AUTH=${password}`, 'elsewhere-sentinel', 'redis-cli', '-h', here, '-p', String(port), ...args);
+  const sentinel = `port 26379\nsentinel monitor agent ${here} 16379 1\nsentinel auth-pass agent ${password}\nsentinel down-after-milliseconds agent 1000\nsentinel failover-timeout agent 5000\n`;
+  try {
+    await start('elsewhere-postgres', '--user', 'postgres', '-e', 'PGDATA=/var/lib/postgresql/data/x', '-e', 'POSTGRES_PASSWORD_FILE=/p', '-e', 'POSTGRES_INITDB_ARGS=--auth-host=scram-sha-256',
+      '-v', `${secret('postgres_password')}:/p:ro`, await image('postgres'), 'postgres', '-c', 'port=15432', '-c', 'unix_socket_directories=/tmp', '-c', 'max_connections=200', '-c', 'listen_addresses=*');
+    const store = ['--user', 'redis', await image('redis'), 'redis-server', '--bind', '0.0.0.0', '--requirepass', password, '--masterauth', password, '--maxmemory-policy', 'noeviction'];
+    await start('elsewhere-redis-1', ...store, '--port', '16379', '--replica-announce-ip', here);
+    await start('elsewhere-redis-2', ...store, '--port', '16380', '--replica-announce-ip', here, '--replicaof', here, '16379');
+    await start('elsewhere-sentinel', '--user', 'redis', await image('redis'), 'bash', '-c', `printf '${sentinel}' >/tmp/s.conf && exec redis-server /tmp/s.conf --sentinel`);
+    await until('the replica to be known', async () => /num-slaves\n1\n/.test(await site.docker('exec', 'elsewhere-sentinel', 'redis-cli', '-p', '26379', 'sentinel', 'master', 'agent')));
+    Object.assign(site.env, { COMPOSE_FILE: 'docker-compose.yml:deploy/stores.yml', POSTGRES_ADDRESS: `${here}:15432`, REDIS_ADDRESS_1: `${here}:16379`, REDIS_ADDRESS_2: `${here}:16380` });
+    await site.compose('up', '--detach', '--no-build');
+    await site.healthy();
+    await sendThrough(1000, async (progress) => {
+      await progress(200);
+      await site.docker('kill', 'elsewhere-redis-1');
+      const took = await seconds(() => until('the replica to be master', async () => /role:master/.test(await redis(16380, 'info', 'replication'))));
+      t.diagnostic(`the master was killed after 200 messages; Sentinel made the replica master ${took} s later`);
+    });
+    await site.healthy();
+    assert.ok(Number(await redis(16380, 'dbsize')) > 0, 'the daemons write to the new master');
+  } finally {
+    await site.compose('down', '--volumes', '--remove-orphans');
+    for (const name of ['COMPOSE_FILE', 'POSTGRES_ADDRESS', 'REDIS_ADDRESS_1', 'REDIS_ADDRESS_2']) delete site.env[name];
+    await site.docker('rm', '--force', '--volumes', 'elsewhere-postgres', 'elsewhere-redis-1', 'elsewhere-redis-2', 'elsewhere-sentinel');
+    await site.docker('network', 'rm', 'elsewhere');
+  }
+});

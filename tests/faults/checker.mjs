@@ -3,10 +3,18 @@ import crypto from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
+const MAYBE_TAKEN = new Set(['endless', 'bomb', 'answer_and_kill']);
 const FINAL = new Set(['sent', 'delivered', 'read', 'failed', 'cancelled', 'expired']);
 const SETTLE_LIMIT_MS = 20_000; // the retry schedules' longest waits included
 const TAKE_OVER_MS = 5000;
 const LEASE_TTL_MS = 3000;
+const LET_GO_MS = 3500; // WA_WEBHOOK_TIMEOUT of 2 s, and what a busy machine needs
+const GONE_MS = 4000; // POSTs that were under way, and the 3 s for which an endpoint's row is believed
+const OTHERS_P99_MS = 1500;
+const KNOWN_MS = 5000; // an endpoint's secrets are read anew every 3 s
+const SMALL_KB = 96 * 1024;
+const WARM_MS = 10_000; // a process grows into its work
+const FLAT_KB = 6 * 1024;
 
 /** A list of {check, what}: empty when everything that must hold did. */
 export function check(entries) {
@@ -24,6 +32,11 @@ function gather(entries) {
     meta: of('meta')[0],
     contacts: new Map(of('contact').map((c) => [c.contact, c])),
     webhooks: new Map(of('webhook').map((w) => [w.index, w])),
+    secrets: groupBy(of('webhook'), (w) => w.index),
+    letGo: of('let_go'),
+    rss: of('rss'),
+    setAside: of('set_aside'),
+    gone: of('gone'),
     requests: of('req'),
     faults: of('fault'),
     shown: of('shown'),
@@ -35,6 +48,7 @@ function gather(entries) {
     messages: new Map(of('message').map((m) => [m.message.message_id, { tenant: m.tenant, ...m.message }])),
     messageEntries: of('message'),
   };
+  for (const { index, secret, until } of of('secret_end')) world.secrets.get(index).find((s) => s.secret === secret).until = until;
   world.operations = operationsOf(world.requests);
   world.accepted = acceptedOf(world.operations);
   for (const hook of world.hooks) {
@@ -110,12 +124,15 @@ export const CHECKS = [
       for (const op of world.operations) {
         const isGood = op.kind === 'cancel' ? [200, 409].includes(op.status) : [200, 202].includes(op.status);
         const isTooLate = op.kind === 'short_lived' && op.status === 422; // after its valid_until
-        if (!isGood && !isTooLate && op.kind !== 'keyless') violated(`${op.op}: ${op.status} ${op.error ?? JSON.stringify(op.data)} after ${op.tries.length} tries`);
+        const isRefused = world.meta.overload && [429, 503].includes(op.status);
+        if (!isGood && !isTooLate && !isRefused && op.kind !== 'keyless' && op.kind !== 'other_body') violated(`${op.op}: ${op.status} ${op.error ?? JSON.stringify(op.data)} after ${op.tries.length} tries`);
       }
       for (const r of world.requests) {
         if (r.status === 500) violated(`${r.op}: 500 ${JSON.stringify(r.data)}`);
         if ((r.status === 503 || r.status === 429) && !r.data?.type) violated(`${r.op}: ${r.status} without a problem document`);
+        if ((r.status === 503 || r.status === 429) && !(Number(r.retry_after) > 0)) violated(`${r.op}: ${r.status} without Retry-After`);
       }
+      if (world.meta.overload && !world.requests.some((r) => r.status === 429 || r.status === 503)) violated('nothing was refused: it was no overload');
     },
   },
   {
@@ -123,7 +140,7 @@ export const CHECKS = [
     judge(world, violated) {
       const bodies = new Map([...world.messages.values()].map((m) => [m.message_body, m]));
       for (const op of world.operations) {
-        if (!SENDING.has(op.kind) || op.status < 400 || op.status >= 500) continue;
+        if ((!SENDING.has(op.kind) && op.kind !== 'other_body') || op.status < 400 || op.status >= 500) continue;
         const message = bodies.get(op.body);
         if (message) violated(`${op.op}: ${op.status} after ${op.tries.map((t) => t.status)}, but there is ${message.message_id} (${message.status})`);
       }
@@ -201,6 +218,9 @@ export const CHECKS = [
         const ids = new Set(list.map((r) => r.data.message_id));
         if (ids.size > 1) violated(`once «${body}»: ${[...ids]}`);
       }
+      for (const op of world.operations) {
+        if (op.kind === 'other_body' && op.status !== 422 && !world.meta.overload) violated(`${op.op}: a key with another body: ${op.status}`);
+      }
     },
   },
   {
@@ -236,6 +256,23 @@ export const CHECKS = [
     },
   },
   {
+    name: 'a limit is kept over any stretch of time, whatever dies',
+    judge(world, violated) {
+      const { interval_ms, burst } = world.meta.recipient_limit ?? {};
+      if (!interval_ms) return;
+      for (const [phone, list] of groupBy(world.shown, (s) => s.phone)) {
+        const times = list.map((s) => s.received_ms).sort((a, b) => a - b);
+        for (let from = 0; from < times.length; from++) {
+          for (let to = from + burst; to < times.length; to++) {
+            // What was let through may be on its way for a while, and then come together with the next: one more than the burst.
+            const least_ms = (to - from - burst) * interval_ms - 100;
+            if (times[to] - times[from] < least_ms) violated(`…${phone.slice(-7)}: ${to - from + 1} messages within ${Math.round(times[to] - times[from])} ms, not ${least_ms}`);
+          }
+        }
+      }
+    },
+  },
+  {
     name: 'copies stay within the attempts, one WhatsApp id a message',
     judge(world, violated) {
       for (const s of world.shown) {
@@ -257,8 +294,8 @@ export const CHECKS = [
         const hook = world.webhooks.get(h.index);
         if (h.event.id !== h.id) violated(`header ${h.id}, body ${h.event.id}`);
         if (h.event.tenant_id !== hook.tenant) violated(`${h.id} of tenant ${h.event.tenant_id} came to tenant ${hook.tenant}`);
-        if (!isSigned(h, hook.secret)) violated(`${h.id} has no valid signature`);
-        if (h.answer !== 200) continue;
+        if (!isSigned(h, world.secrets.get(h.index), world.meta.clock_skew_s ?? 0)) violated(`${h.id} has no valid signature`);
+        if (h.answer !== 200 && !MAYBE_TAKEN.has(h.answer)) continue;
         const key = `${hook.tenant}/${h.event.data.message_id}`;
         if (!events.has(key)) events.set(key, new Map());
         const types = events.get(key);
@@ -276,6 +313,64 @@ export const CHECKS = [
         }
       }
     },
+  },
+  {
+    name: 'endpoints that do not end are let go in time',
+    judge(world, violated) {
+      for (const { index, mode, after_ms } of world.letGo) {
+        if (after_ms > LET_GO_MS && !world.faults.some((f) => f.kind === 'endpoint_net' || f.kind === 'pause')) violated(`endpoint ${index}, ${mode}: held for ${after_ms} ms`);
+      }
+    },
+  },
+  {
+    name: 'what an endpoint asks for is done: 410 ends it, Retry-After is waited for',
+    judge(world, violated) {
+      for (const { index, t, is_disabled } of world.gone) {
+        if (!is_disabled) violated(`endpoint ${index} said 410 and is not disabled`);
+        const late = world.hooks.filter((h) => h.index === index && h.t > t + GONE_MS);
+        if (late.length > 0) violated(`endpoint ${index} said 410 and was posted to ${late.at(-1).t - t} ms later`);
+      }
+      if (!world.meta.strict_retry_after) return; // a webhooker that is killed before it has written it down may forget it
+      for (const [id, list] of groupBy(world.hooks, (h) => `${h.index} ${h.id}`)) {
+        for (let i = 1; i < list.length; i++) {
+          const asked_ms = (list[i - 1].retry_after_s ?? 0) * 1000;
+          if (list[i].t - list[i - 1].t < asked_ms - 50) violated(`${id} came again after ${list[i].t - list[i - 1].t} ms, asked for ${asked_ms}`);
+        }
+      }
+    },
+  },
+  {
+    name: 'what makes no sense is set aside with its reason',
+    judge(world, violated) {
+      for (const { stream, expected, found, reasons } of world.setAside) {
+        if (found !== expected) violated(`${stream}: ${found} of ${expected} entries were set aside`);
+        if (reasons.some((reason) => !reason)) violated(`${stream}: set aside without a reason`);
+      }
+    },
+  },
+  {
+    name: 'a bad endpoint slows down no other',
+    judge(world, violated) {
+      if (world.meta.hostile_index === undefined) return;
+      const firsts = [...groupBy(world.hooks.filter((h) => h.index !== world.meta.hostile_index), (h) => `${h.index} ${h.id}`).values()].map(([h]) => h.t - Date.parse(h.event.created_at));
+      firsts.sort((a, b) => a - b);
+      const p99 = firsts[Math.floor(firsts.length * 0.99)];
+      if (!(p99 < OTHERS_P99_MS)) violated(`the others' events came after ${p99} ms (99th percentile of ${firsts.length})`);
+    },
+  },
+  {
+    name: 'the faults were such as the scenario is about',
+    judge(world, violated) {
+      if (world.meta.expects_repeats && ![...groupBy(world.hooks, (h) => `${h.index} ${h.id}`).values()].some((list) => list.some((h) => h.answer === 'answer_and_kill') && list.length > 1)) {
+        violated('no event came once more after its 200');
+      }
+      if (world.meta.expects_lost_commits && !world.faults.some((f) => f.lost > 0)) violated('no commit was lost');
+      for (const fault of world.faults) if (/^no such|is not a function/.test(fault.error ?? '')) violated(`${fault.kind}: ${fault.error}`);
+    },
+  },
+  {
+    name: 'memory stays flat',
+    judge: judgeMemory,
   },
   {
     name: "each contact's events come in order",
@@ -322,6 +417,7 @@ export const CHECKS = [
     judge(world, violated) {
       const killed = new Set(world.faults.flatMap((f) => f.pids ?? []));
       for (const end of world.ends) {
+        if (world.meta.may_end?.includes(end.name)) continue;
         if (!killed.has(end.pid) || (end.signal !== 9 && !/^postgres/.test(end.name))) {
           violated(`${end.name} (${end.pid}) ended by itself: signal ${end.signal}, exit ${end.exit}, after ${end.lived_ms} ms`);
         }
@@ -355,12 +451,39 @@ function eventsOf(message) {
   }
 }
 
-function isSigned(h, secret) {
-  const standard = crypto.createHmac('sha256', Buffer.from(secret.replace(/^whsec_/, ''), 'base64'))
-    .update(`${h.id}.${h.timestamp}.${h.raw}`).digest('base64');
-  const guide = crypto.createHmac('sha256', secret).update(`${h.timestamp}.${h.raw}`).digest('hex');
-  return h.signature === `v1,${standard}` && h.guide_signature === `t=${h.timestamp},v1=${guide}` &&
-    Math.abs(Number(h.timestamp) * 1000 - h.t) < 30_000;
+/** By each secret that is live, and by no other. One that ends, or begins, is known within seconds everywhere. */
+function isSigned(h, secrets, skew_s) {
+  const standard = (secret) => `v1,${crypto.createHmac('sha256', Buffer.from(secret.replace(/^whsec_/, ''), 'base64')).update(`${h.id}.${h.timestamp}.${h.raw}`).digest('base64')}`;
+  const guide = (secret) => `v1=${crypto.createHmac('sha256', secret).update(`${h.timestamp}.${h.raw}`).digest('hex')}`;
+  const isSure = (s) => (s.from ?? 0) + KNOWN_MS < h.t && (s.until ?? Infinity) > h.t;
+  const isPossible = (s) => (s.from ?? 0) <= h.t + 100 && (s.until ?? Infinity) + KNOWN_MS > h.t;
+  const isMadeBy = (found, sign) => secrets.filter(isSure).every((s) => found.includes(sign(s.secret))) &&
+    found.length > 0 && found.every((one) => secrets.some((s) => isPossible(s) && sign(s.secret) === one));
+  const [t, ...parts] = (h.guide_signature ?? '').split(',');
+  return isMadeBy((h.signature ?? '').split(' '), standard) && t === `t=${h.timestamp}` && isMadeBy(parts, guide) &&
+    Math.abs(Number(h.timestamp) * 1000 - h.t) < 30_000 + skew_s * 1000;
+}
+
+/**
+ * A process that has been at work for a while is as large as it was, and no process is large. Of each process: the median of the last
+ * third of its warm time against that of the first third; of each kind: the same over all its processes, one after another.
+ */
+function judgeMemory(world, violated) {
+  for (const s of world.rss) if (s.rss_kb > SMALL_KB) return violated(`${s.name} (${s.pid}) has ${s.rss_kb} kB`);
+  if (world.meta.memory_may_grow) return; // into what the load asks for: the bound alone counts
+  const warm = world.rss.filter((s) => s.age_ms > WARM_MS);
+  const series = [...groupBy(warm, (s) => `${s.name} ${s.pid}`), ...groupBy(warm, (s) => `all of ${s.name.split('-')[0]}`)];
+  for (const [name, list] of series) {
+    if (list.length < 30) continue;
+    const third = Math.floor(list.length / 3);
+    const first = median(list.slice(0, third).map((s) => s.rss_kb));
+    const last = median(list.slice(-third).map((s) => s.rss_kb));
+    if (last > first * 1.25 + FLAT_KB) violated(`${name} grew from ${first} to ${last} kB within ${Math.round((list.at(-1).t - list[0].t) / 1000)} s`);
+  }
+}
+
+function median(numbers) {
+  return [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
 }
 
 /**
@@ -373,6 +496,7 @@ function judgeOrder(world, key, list, violated) {
     if (!events.has(h.id)) events.set(h.id, { id: h.id, sequence: h.event.sequence, first: h.t, created: Date.parse(h.event.created_at), taken: Infinity });
     const event = events.get(h.id);
     if (h.answer === 200) event.taken = Math.min(event.taken, h.t);
+    if (MAYBE_TAKEN.has(h.answer)) event.taken = Math.min(event.taken, h.t); // a 2xx, whose body is too long to be read
     if (h.answer === 'slow') event.taken = Math.min(event.taken, h.t + 1500); // its answer may have arrived just in time
   }
   const inOrder = [...events.values()].sort((a, b) => a.sequence - b.sequence);
@@ -391,13 +515,17 @@ function judgeOrder(world, key, list, violated) {
 
 /** Whether, at some moment of that time, nobody could have renewed a lease of the kind: Postgres away or the whole kind down. */
 function isExcused(world, kind, from, to) {
-  const daemons = { partition: 'sender', session: 'gateway', events: 'webhooker' };
+  const daemon = { partition: 'sender', session: 'gateway', events: 'webhooker' }[kind];
   return world.faults.some((f) => {
     const until = (f.end ?? f.t) + 3000; // to connect again
     if (f.begin > to || until < from) return false;
-    return f.kind.startsWith('postgres') || f.target === daemons[kind] || (f.target?.startsWith?.(daemons[kind]) && f.kind === 'pause') ;
+    if (f.kind === 'postgres_net' && !['all', daemon].includes(f.who)) return f.who.startsWith(daemon) && world.faults.some((g) => g !== f && g.begin < to && (g.end ?? g.t) + 3000 > from && isOf(g, daemon));
+    return f.kind.startsWith('postgres') || isWholeKind(f, daemon) || (f.kind === 'pause' && f.target?.startsWith?.(daemon));
   });
 }
+
+const isWholeKind = (fault, daemon) => fault.target === daemon;
+const isOf = (fault, daemon) => String(fault.target ?? fault.who ?? '').startsWith(daemon);
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const text = await readFile(process.argv[2], 'utf8');

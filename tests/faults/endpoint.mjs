@@ -6,6 +6,23 @@ const SLOW_MS = 4000; // beyond WA_WEBHOOK_TIMEOUT
 const REFUSED_ONE_IN = 150; // events that are refused although the endpoint is well
 const REFUSALS = 3;
 
+export const RETRY_AFTER_S = 2;
+const OK = 'HTTP/1.1 200 OK\r\n';
+// What it says at first, and then again and again.
+const HOSTILE = {
+  silent: {},
+  drip: { first: `${OK}Content-Length: 100000\r\n\r\n`, again: 'x', every_ms: 1000 },
+  drip_head: { again: 'H', every_ms: 1000 },
+  endless: { first: `${OK}Transfer-Encoding: chunked\r\n\r\n`, again: `10000\r\n${'c'.repeat(65536)}\r\n`, every_ms: 5 },
+  big_headers: { first: `${OK}`, again: `X-Filler: ${'h'.repeat(65500)}\r\n`, every_ms: 2 },
+  flood: { again: 'HTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n'.repeat(100), every_ms: 2 },
+  cut_body: { first: `${OK}Content-Length: 100\r\n\r\nhalf`, end: true },
+  bomb: { first: `${OK}Content-Encoding: gzip\r\nContent-Length: 1000000000\r\n\r\n`, again: Buffer.alloc(65536), every_ms: 5 },
+  garbage: { first: '\x00\xff not HTTP at all\r\n\r\n', end: true },
+};
+
+export const HOSTILE_MODES = Object.keys(HOSTILE);
+
 export class FaultyEndpoint {
   constructor(history, seed, count) {
     this.history = history;
@@ -39,12 +56,12 @@ export class FaultyEndpoint {
   }
 
   url(index) {
-    return `http://127.0.0.1:${this.ports[index]}/hook/${index}`;
+    return `http://127.0.0.1:${(this.publicPorts ?? this.ports)[index]}/hook/${index}`;
   }
 
   /**
-   * Misbehave until the promise ends: down (nobody listens), slow, error (500) or reset (takes the body and cuts the connection).
-   * Of several at a time the last one counts.
+   * Misbehave until the promise ends: down (nobody listens), slow, error (500), reset (takes the body and cuts the connection), redirect, busy
+   * (429 with Retry-After), gone (410), or one of HOSTILE below. Of several at a time the last one counts.
    */
   async misbehave(index, mode, promise) {
     const wish = { mode };
@@ -88,20 +105,43 @@ export class FaultyEndpoint {
       index,
       raw,
       answer,
+      retry_after_s: answer === 'busy' ? RETRY_AFTER_S : undefined,
       id: req.headers['webhook-id'],
       timestamp: req.headers['webhook-timestamp'],
       signature: req.headers['webhook-signature'],
       guide_signature: req.headers['x-webhook-signature'],
     });
     if (answer === 'reset') return res.socket.resetAndDestroy();
+    if (HOSTILE[answer]) return this.beHostile(index, answer, res.socket);
+    if (answer === 'redirect') return res.writeHead(302, { Location: this.url(index) }).end();
+    if (answer === 'busy') return res.writeHead(429, { 'Retry-After': String(RETRY_AFTER_S) }).end();
+    if (answer === 'gone') return res.writeHead(410).end();
+    if (answer === 'answer_and_kill') {
+      res.writeHead(200).end('{}');
+      return this.onAnswered?.(index);
+    }
     if (answer === 'slow') return setTimeout(() => res.destroyed || res.writeHead(200).end('{}'), SLOW_MS).unref();
     res.writeHead(answer).end('{}');
   }
 
+  /** Says what it says until the other side lets go, and notes how long that took. */
+  beHostile(index, mode, socket) {
+    const begin = Date.now();
+    const say = HOSTILE[mode];
+    if (say.first) socket.write(say.first);
+    const timer = say.again && setInterval(() => socket.writableLength < 1 << 20 && socket.write(say.again), say.every_ms);
+    const end = say.end && setTimeout(() => socket.resetAndDestroy(), 100);
+    socket.on('close', () => {
+      clearInterval(timer);
+      clearTimeout(end);
+      this.history.add('let_go', { index, mode, after_ms: Date.now() - begin });
+    });
+  }
+
   answerOf(index, id) {
     const mode = this.modes[index];
-    if (mode === 'slow' || mode === 'reset') return mode;
     if (mode === 'error') return 500;
+    if (mode !== 'ok') return mode;
     const times = this.refused.get(id) ?? 0;
     if (hash(`${this.seed}/${id}`) % REFUSED_ONE_IN === 0 && times < REFUSALS) {
       this.refused.set(id, times + 1);

@@ -14,7 +14,7 @@ export class Watch {
   }
 
   start() {
-    this.running = Promise.all([this.watchLeases(), this.watchHealth()]);
+    this.running = Promise.all([this.watchLeases(), this.watchHealth(), this.watchMemory()]);
   }
 
   async stop() {
@@ -50,6 +50,21 @@ export class Watch {
       const said = await this.health();
       if (said !== last) this.history.add('health', { status: said });
       last = said;
+    }
+  }
+
+  async watchMemory() {
+    const begins = new Map(); // pid → when it was first seen
+    while (!this.isOver) {
+      for (const name of await this.stack.processes().catch(() => [])) {
+        if (/^(postgres|redis)/.test(name)) continue;
+        const pid = await this.stack.pid(name).catch(() => 0);
+        const rss_kb = await memoryOf(pid);
+        if (!rss_kb) continue;
+        if (!begins.has(pid)) begins.set(pid, Date.now());
+        this.history.add('rss', { name, pid, age_ms: Date.now() - begins.get(pid), rss_kb });
+      }
+      await sleep(1000);
     }
   }
 
@@ -115,4 +130,9 @@ export class Watch {
       this.history.add('log', { file, bytes: (await stat(path.join(this.stack.data, 'log', file))).size });
     }
   }
+}
+
+async function memoryOf(pid) {
+  const text = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  return Number(text.match(/VmRSS:\s+(\d+)/)?.[1] ?? 0);
 }

@@ -1,16 +1,18 @@
 // Customers: several tenants, each with contacts that they write to from a seeded plan, repeating what failed under its key.
 import { newCustomer } from '../integration/support/customer.mjs';
+import { until } from '../integration/support/until.mjs';
 import { call } from './http.mjs';
 import { Random } from './random.mjs';
 
 const TENANTS = 3;
-const PERMISSIONS = ['messages:send', 'messages:read', 'contacts:read', 'contacts:create', 'webhooks:manage', 'events:read'];
+const PERMISSIONS = ['messages:send', 'messages:read', 'contacts:read', 'contacts:create', 'webhooks:manage', 'events:read', 'sessions:manage'];
 const EVENTS = ['message_received', 'message_sent', 'message_delivered', 'message_read', 'message_failed'];
-// How many contacts share a fate, and the longest pause between two calls for one: what takes long gets little.
-const FATES = [
+// How many contacts share a fate, and the longest pause between two calls for one. What takes long gets little, and nothing more (waits)
+// before the last is over: else what is left at the end would only tell how much was asked for.
+export const FATES = [
   { last: '5555', contacts: 26, pause_ms: 600 },
-  { last: '0002', contacts: 5, pause_ms: 4000 },
-  { last: '0005', contacts: 5, pause_ms: 6000 },
+  { last: '0002', contacts: 5, pause_ms: 4000, waits: true },
+  { last: '0005', contacts: 5, pause_ms: 6000, waits: true },
   { last: '0001', contacts: 2, pause_ms: 1500 },
   { last: '0004', contacts: 2, pause_ms: 1000 },
 ];
@@ -18,6 +20,7 @@ const OPERATIONS = {
   send: 54,
   send_twice: 6, // the same key side by side
   send_again: 5, // the same key once more, later
+  other_body: 2, // a key that was used, with another body
   send_keyless: 3,
   burst: 5, // different messages side by side
   once: 4,
@@ -27,11 +30,14 @@ const OPERATIONS = {
   inbound: 8,
 };
 
+const OPEN = new Set(['scheduled', 'queued', 'sending']);
+
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export class Workload {
-  constructor(stack, history, endpoint, seed) {
-    Object.assign(this, { stack, history, endpoint, seed });
+  /** `load` replaces {fates, operations}. */
+  constructor(stack, history, endpoint, seed, { fates = FATES, operations = OPERATIONS } = {}) {
+    Object.assign(this, { stack, history, endpoint, seed, fates, operations });
     this.customers = [];
     this.contacts = [];
     this.serial = 0;
@@ -40,16 +46,31 @@ export class Workload {
   }
 
   async prepare() {
+    this.hooks = [];
     for (let i = 0; i < TENANTS; i++) {
       const customer = await newCustomer(this.stack, { permissions: PERMISSIONS });
-      const hook = await customer.webhook(this.endpoint.url(i), EVENTS);
+      customer.session = (limits) => this.makeSession(customer, limits);
       this.customers.push(customer);
-      this.history.add('webhook', { index: i, tenant: customer.tenantId, secret: hook.secret, events: EVENTS });
+      await this.addWebhook(i, customer);
     }
     let serial = 0;
-    for (const fate of FATES) {
+    for (const fate of this.fates) {
       for (let i = 0; i < fate.contacts; i++) await this.makeContact(fate, serial++);
     }
+  }
+
+  async addWebhook(index, customer) {
+    const hook = { index, events: EVENTS, ...await customer.webhook(this.endpoint.url(index), EVENTS) };
+    this.hooks.push(hook);
+    this.history.add('webhook', { index, tenant: customer.tenantId, secret: hook.secret, events: EVENTS });
+    return hook;
+  }
+
+  /** A session of the customer's own, with limits of its own, connected. */
+  async makeSession(customer, limits) {
+    const made = await customer.post('/sessions', { engine: 'sandbox', ...limits });
+    if (made.status !== 201) throw new Error(`POST /sessions: ${made.status} ${JSON.stringify(made.data)}`);
+    await until('the session to be connected', async () => (await customer.get(`/sessions/${made.data.session_id}`)).data.state === 'connected');
   }
 
   async makeContact(fate, serial) {
@@ -75,8 +96,18 @@ export class Workload {
     const random = Random.named(this.seed, `contact ${contact.serial}`);
     await sleep(random.whole(0, contact.fate.pause_ms));
     while (!this.isOver) {
-      await this[`op_${random.weighted(OPERATIONS)}`](contact, random);
+      await this[`op_${random.weighted(this.operations)}`](contact, random);
+      if (contact.fate.waits) await this.waitFinal(contact);
       await sleep(random.whole(0, contact.fate.pause_ms));
+    }
+  }
+
+  /** Until nothing of the contact is open, or the run is over. */
+  async waitFinal(contact) {
+    while (!this.isOver && contact.last) {
+      const answer = await this.get(contact.customer, `/api/v1/messages/${contact.last}`).catch(() => null);
+      if (answer?.status === 200 && !OPEN.has(answer.data.status)) contact.last = null;
+      else await sleep(300);
     }
   }
 
@@ -96,15 +127,17 @@ export class Workload {
     const headers = { 'X-API-Key': customer.apiKey, ...(key ? { 'Idempotency-Key': key } : {}) };
     try {
       const answer = await call('POST', `${this.stack.url}/api/v1${path}`, { headers, body });
-      return { begin, status: answer.status, data: answer.data };
+      return { begin, status: answer.status, data: answer.data, retry_after: answer.headers['retry-after'] };
     } catch (error) {
       return { begin, status: 0, error: error.code ?? error.message };
     }
   }
 
   async send(contact, kind, extra = {}, { key = `k-${this.seed}-${++this.serial}`, body = this.newBody(), tries } = {}) {
-    return this.ask(contact.customer, kind, '/messages/send', { contact_id: contact.id, message_body: body, ...extra },
+    const answer = await this.ask(contact.customer, kind, '/messages/send', { contact_id: contact.id, message_body: body, ...extra },
       { key: key ?? undefined, tries, contact: contact.id, body });
+    if (answer.status === 202) contact.last = answer.data.message_id;
+    return answer;
   }
 
   newBody() {
@@ -125,6 +158,12 @@ export class Workload {
     await this.send(contact, 'send', {}, same);
     await sleep(random.whole(0, 3000));
     await this.send(contact, 'again', {}, same);
+  }
+
+  async op_other_body(contact) {
+    const key = `k-${this.seed}-${++this.serial}`;
+    const answer = await this.send(contact, 'send', {}, { key });
+    if (answer.status === 202) await this.send(contact, 'other_body', {}, { key });
   }
 
   async op_send_keyless(contact) {

@@ -66,3 +66,17 @@ test('every setting that docker-compose.yml, deploy/init-env and the guides name
     }
   }
 });
+
+test('deploy/settings.md has every setting that a daemon reads, with its default and what it is for', async () => {
+  const services = { a: 'api', s: 'sender', g: 'gateway', w: 'webhooker' };
+  const catalog = [...(await read('common/daemon/settings_catalog.h')).matchAll(/^SETTING\(\w+, "(\w+)", (\w+), "([asgw-]+)", "([^"]*)".*, "(.*)"\)$/gm)];
+  assert.ok(catalog.length >= 30);
+  const wanted = catalog.filter((m) => m[3] !== '-').map(([, name, kind, who, dflt, help]) => {
+    const [first, ...others] = kind === 'ENUM' ? dflt.split('|') : [dflt];
+    const value = kind === 'SECRET' ? 'a secret' : [first && `\`${first}\``, ...others.map((o) => `or \`${o}\``)].filter(Boolean).join(' ');
+    return `| \`${name}\` | ${who === 'asgw' ? 'all' : [...who].map((letter) => services[letter]).join(', ')} | ${value} | ${help} |`;
+  });
+  const rows = (await read('deploy/settings.md')).split('\n').filter((l) => l.startsWith('| `WA_'));
+  for (const row of wanted) assert.ok(rows.includes(row), `deploy/settings.md lacks this line:\n${row}`);
+  assert.equal(rows.length, wanted.length, 'it has settings that no daemon reads');
+});

@@ -9,10 +9,12 @@
 #include "common/io/redis_conn.h"
 #include "common/io/stream_reader.h"
 #include "common/io/stream_writer.h"
+#include "common/model/stream_codec.h"
 #include "tests/unit/io/redis_server.h"
 
 #define WAIT_MS  10000
 #define MAX_SEEN 50000
+#define EMPTY    (-1)
 
 static struct loop *loop;
 static struct redis_conn *conn; /* the test's own */
@@ -43,7 +45,7 @@ static void on_entry(UNUSED void *ctx, const struct stream_entry *entry)
 	char text[16];
 	assert_true(seen.n < MAX_SEEN);
 	(void)snprintf(text, sizeof(text), "%.*s", SV_ARG(entry->payload));
-	seen.payloads[seen.n] = atoi(text);
+	seen.payloads[seen.n] = entry->payload.len > 0 ? atoi(text) : EMPTY;
 	seen.deliveries[seen.n] = entry->deliveries;
 	seen.tags[seen.n] = entry->tag;
 	(void)snprintf(seen.ids[seen.n], sizeof(seen.ids[0]), "%s", entry->id);
@@ -114,6 +116,11 @@ static int is_caught_up(void *ctx)
 	return stream_reader_is_caught_up(reader, ctx);
 }
 
+static int has_dropped(UNUSED void *ctx)
+{
+	return stream_writer_dropped(writer) >= want;
+}
+
 static int is_added(UNUSED void *ctx)
 {
 	return stream_writer_added(writer) >= want;
@@ -162,7 +169,7 @@ static void begin(const char *redis_url)
 	conn = redis_conn_new(loop, url, NULL, NULL, &err);
 	assert_non_null(conn);
 	assert_true(loop_run_until(loop, is_conn_up, NULL, WAIT_MS));
-	writer = stream_writer_new(conn);
+	writer = stream_writer_new(loop, conn);
 }
 
 struct answer {
@@ -356,21 +363,23 @@ static void TEST(trimmed_entries_are_dropped_silently)
 	for (int i = 0; i < 5; i++)
 		ack(i);
 	wait_empty("a");
-	assert_int_equal(stream_reader_malformed(reader), 0);
 }
 
-static void TEST(malformed_entries_are_counted_and_stop_nothing)
+static void TEST(malformed_entries_are_handed_out_as_empty_and_stop_nothing)
 {
 	start_reading("a");
 	(void)run_words("XADD a * m 1 n 2");
 	(void)run_words("XADD a * x 1");
 	add("a", 3, 4);
 	(void)run_words("XADD a * M 1");
-	wait_seen(1);
-	assert_int_equal(seen.payloads[0], 3);
-	ack(0);
+	wait_seen(4);
+	assert_int_equal(seen.payloads[0], EMPTY);
+	assert_int_equal(seen.payloads[1], EMPTY);
+	assert_int_equal(seen.payloads[2], 3);
+	assert_int_equal(seen.payloads[3], EMPTY);
+	for (int i = 0; i < 4; i++)
+		ack(i);
 	wait_empty("a");
-	assert_int_equal(stream_reader_malformed(reader), 3);
 }
 
 static void TEST(too_much_in_hand_stops_the_reading)
@@ -618,7 +627,7 @@ static void TEST(a_writer_counts_what_is_dropped)
 	redis_conn_free(&conn);
 	struct err err;
 	conn = redis_conn_new(loop, "redis://127.0.0.1:1", NULL, NULL, &err);
-	struct stream_writer *lost = stream_writer_new(conn);
+	struct stream_writer *lost = stream_writer_new(loop, conn);
 	stream_writer_add(lost, "a", SV_LIT("x"));
 	want = 1;
 	assert_false(loop_run_until(loop, has_seen, NULL, 50));
@@ -626,6 +635,43 @@ static void TEST(a_writer_counts_what_is_dropped)
 	assert_int_equal(stream_writer_dropped(lost), 1);
 	stream_writer_add(lost, "a", SV_LIT("x"));
 	stream_writer_free(&lost); /* with one still under way */
+}
+
+static void wait_told(void)
+{
+	int64_t give_up_ms = clock_mono_ms() + WAIT_MS;
+	while (run_words("EXISTS " STREAM_GENERATION_KEY).number != 0)
+		assert_true(clock_mono_ms() < give_up_ms);
+}
+
+static void TEST(a_writer_that_lost_something_tells_the_readers)
+{
+	(void)run_words("SET " STREAM_GENERATION_KEY " 1");
+	(void)run_words("SET nostream x");
+	add("a", 0, 1);
+	assert_int_equal(run_words("EXISTS " STREAM_GENERATION_KEY).number, 1);
+	stream_writer_add(writer, "nostream", SV_LIT("refused"));
+	wait_told();
+	assert_int_equal(stream_writer_dropped(writer), 1);
+}
+
+static void TEST(a_writer_tells_when_the_connection_is_back)
+{
+	struct redis_server *server = redis_server_new(NULL);
+	(void)tear_down(NULL);
+	begin(redis_server_url(server));
+	(void)run_words("SET " STREAM_GENERATION_KEY " 1");
+	redis_server_freeze(server);
+	stream_writer_add(writer, "a", SV_LIT("late"));
+	want = 1;
+	assert_true(loop_run_until(loop, has_dropped, NULL, WAIT_MS));
+	redis_server_thaw(server);
+	assert_true(loop_run_until(loop, is_conn_up, NULL, WAIT_MS));
+	wait_told();
+	stream_writer_free(&writer);
+	redis_conn_free(&conn);
+	redis_server_free(&server);
+	begin(shared_url());
 }
 
 static void TEST(many_streams_are_read_by_one_reader)
@@ -668,7 +714,7 @@ int main(void)
 		STREAM_TEST(a_stream_added_while_a_read_waits_is_read),
 		STREAM_TEST(what_a_dead_owner_left_is_handed_out_with_its_count),
 		STREAM_TEST(trimmed_entries_are_dropped_silently),
-		STREAM_TEST(malformed_entries_are_counted_and_stop_nothing),
+		STREAM_TEST(malformed_entries_are_handed_out_as_empty_and_stop_nothing),
 		STREAM_TEST(too_much_in_hand_stops_the_reading),
 		STREAM_TEST(a_paused_reader_reads_nothing),
 		STREAM_TEST(a_removed_stream_is_left_to_the_next_owner),
@@ -682,6 +728,8 @@ int main(void)
 		STREAM_TEST(on_entry_may_free_the_reader),
 		STREAM_TEST(on_entry_may_remove_its_stream),
 		STREAM_TEST(a_writer_counts_what_is_dropped),
+		STREAM_TEST(a_writer_that_lost_something_tells_the_readers),
+		STREAM_TEST(a_writer_tells_when_the_connection_is_back),
 		STREAM_TEST(many_streams_are_read_by_one_reader),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,7 +43,11 @@ static void on_entry(void *ctx, const struct stream_entry *entry)
 	if (dies) {
 		return; /* neither taken nor acknowledged */
 	}
-	suspects_add(suspects, entry);
+	if (sv_starts_with(entry->payload, "nonsense")) {
+		suspects_set_aside(suspects, entry, "no entry");
+	} else {
+		suspects_add(suspects, entry);
+	}
 }
 
 static void on_reply(void *ctx, enum redis_status status, const struct redis_reply *reply)
@@ -242,6 +246,56 @@ static void a_lost_streams_suspects_are_left_to_the_next_owner(void **state)
 	assert_true(stream_len() >= 1);
 }
 
+static void on_slept(void *ctx, const struct pg_result *result)
+{
+	(void)ctx;
+	(void)result;
+}
+
+/* Nothing can be written for two seconds. */
+static void occupy_postgres(void)
+{
+	static const struct pg_stmt sleep_stmt = {"test_sleep", "SELECT pg_sleep(2)"};
+	pg_pool_query(pool, &sleep_stmt, NULL, WAIT_MS, on_slept, NULL);
+}
+
+static void what_cannot_be_understood_holds_up_nobody(void **state)
+{
+	int one = 1;
+	int two = 2;
+	(void)state;
+	occupy_postgres();
+	add_entry("nonsense");
+	assert_true(loop_run_until(loop, is_handed, &one, WAIT_MS));
+	add_entry("sense");
+	assert_true(loop_run_until(loop, is_handed, &two, WAIT_MS));
+	assert_int_equal(suspects_set_aside_count(suspects), 0);
+	assert_true(loop_run_until(loop, is_set_aside, NULL, WAIT_MS));
+	assert_true(loop_run_until(loop, is_empty, &one, WAIT_MS));
+}
+
+static void much_that_cannot_be_understood_stops_the_reading(void **state)
+{
+	int many = 64;
+	int more = 65;
+	(void)state;
+	occupy_postgres();
+	for (int i = 0; i < many; i++) {
+		add_entry("nonsense");
+	}
+	assert_true(loop_run_until(loop, is_handed, &many, WAIT_MS));
+	add_entry("nonsense");
+	(void)loop_run_until(loop, is_handed, &more, 300); /* what was asked for before may come */
+	int handed = n_handed;
+	add_entry("nonsense");
+	more = handed + 1;
+	assert_false(loop_run_until(loop, is_handed, &more, 300));
+	assert_int_equal(suspects_set_aside_count(suspects), 0);
+	more = many + 2;
+	assert_true(loop_run_until(loop, is_handed, &more, WAIT_MS));
+	assert_true(loop_run_until(loop, is_set_aside, NULL, WAIT_MS));
+}
+
 #define STORY(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -249,6 +303,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STORY(suspects_are_taken_one_after_another),
 		STORY(what_cannot_be_understood_is_set_aside),
+		STORY(what_cannot_be_understood_holds_up_nobody),
+		STORY(much_that_cannot_be_understood_stops_the_reading),
 		STORY(only_deaths_while_alone_count),
 		STORY(a_try_that_went_well_leaves_no_count),
 		STORY(a_lost_streams_suspects_are_left_to_the_next_owner),
