@@ -113,6 +113,10 @@ suite_run() {
       [[ " $*" != *" --scenario"* ]] || packages_install "$PACKAGES_FAULTS"
       suite_folder faults "$@"
       ;;
+    soak)
+      SUITE_LIMIT_S=86400 # --minutes says how long
+      suite_folder soak "$@"
+      ;;
     *) suite_folder "$name" "$@" ;;
   esac
   stacks_stop
@@ -175,7 +179,7 @@ suites_test() {
   while [ $# -gt 0 ]; do
     case $1 in
       --sanitize) sanitize=yes ;;
-      layers | unit | fuzz | whatsapp | integration | faults | compose)
+      layers | unit | fuzz | whatsapp | integration | faults | compose | soak)
         if [ "${#arguments[@]}" -eq 0 ]; then names+=("$1"); else arguments+=("$1"); fi
         ;;
       *)
