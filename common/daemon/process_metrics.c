@@ -35,7 +35,8 @@ static double resident_bytes(void *ctx)
 	return (double)resident * (double)sysconf(_SC_PAGESIZE);
 }
 
-/* What the program has allocated and not freed. Beside what is resident it tells a leak from memory that the allocator keeps. */
+/* What the program has allocated and not freed. Beside what is resident it tells a leak from memory
+ * that the allocator keeps. */
 static double heap_bytes(void *ctx)
 {
 	(void)ctx;

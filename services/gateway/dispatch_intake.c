@@ -189,8 +189,8 @@ void dispatch_intake_expire(struct dispatch_intake *intake, int32_t session_id)
 	char stream[STREAM_NAME_SIZE];
 	stream_name_dispatch(session_id, stream);
 	struct strview argv[] = {SV_LIT("EXPIRE"), sv_from(stream), SV_LIT(EXPIRE_S)};
-	redis_conn_command(intake->gateway->redis, (int)array_len(argv), argv, EXPIRE_DEADLINE_MS,
-		NULL, NULL);
+	redis_conn_command(
+		intake->gateway->redis, (int)array_len(argv), argv, EXPIRE_DEADLINE_MS, NULL, NULL);
 }
 
 void dispatch_intake_ack(struct dispatch_intake *intake, int32_t session_id, const char *entry_id)
