@@ -287,6 +287,22 @@ static void TEST(an_answer_that_ends_with_its_connection_is_whole)
 	assert_string_equal(last_body(scene), "until the end");
 }
 
+/* Old libcurls looked for the header that it goes on with in the answer before, whose memory was
+ * freed: a sanitizer sees it. */
+static void TEST(a_header_that_goes_on_with_none_touches_no_earlier_answer)
+{
+	static const char good[] = "HTTP/1.1 200 OK\r\nX-Last: one\r\nContent-Length: 0\r\n\r\n";
+	struct scene *scene = *state;
+
+	scene->answer = good;
+	assert_failure(call(scene, GET), HTTP_FAILURE_NONE);
+	scene->answer = "HTTP/1.1 200 OK\r\n two: x\r\nContent-Length: 0\r\n\r\n";
+	assert_int_equal(call(scene, GET)->retry_after_ms, -1);
+	scene->answer = good;
+	assert_failure(call(scene, GET), HTTP_FAILURE_NONE);
+	assert_int_equal(scene->n_answers, 3);
+}
+
 #define WITH_SCENE(test) cmocka_unit_test_setup_teardown(test, scene_set_up, scene_tear_down)
 
 int main(void)
@@ -308,6 +324,7 @@ int main(void)
 		WITH_SCENE(a_flood_of_headers_is_too_large),
 		WITH_SCENE(broken_answers_are_told_apart_from_whole_ones),
 		WITH_SCENE(an_answer_that_ends_with_its_connection_is_whole),
+		WITH_SCENE(a_header_that_goes_on_with_none_touches_no_earlier_answer),
 	};
 
 	return cmocka_run_group_tests_name("http_failures", tests, NULL, NULL);
