@@ -10,6 +10,7 @@
 #include "services/api/idempotency.h"
 #include "services/api/key_cache.h"
 #include "services/api/list_reply.h"
+#include "services/api/outbound_publish.h"
 #include "services/api/wind_down.h"
 
 #define MAX_SESSIONS   50
@@ -155,8 +156,8 @@ void handle_session_create(struct api_call *call)
 
 /* --- showing --- */
 
-static struct json *list_item(
-	struct api_call *call, const struct pg_result *result, int row, struct strview *ret_position)
+static struct json *list_item(struct api_call *call, const struct pg_result *result, int row,
+	struct strview *ret_position)
 {
 	struct store_session session = store_session_at(result, row, call->pool);
 
@@ -263,6 +264,7 @@ static void on_deleted(void *ctx, const struct pg_result *result)
 	if (!api_call_pg_ok(call, result))
 		return;
 	key_cache_forget(call->api->keys, call->caller.tenant_id, NULL);
+	outbound_publish_ended(call->api->redis, session->id);
 	wind_down_run(call->api->wind_down, WIND_DOWN_SESSION, session->id, DELETE_WAIT_MS,
 		on_wound_down, call);
 }

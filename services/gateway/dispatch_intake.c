@@ -22,10 +22,6 @@
 
 #define ENTRY_ID_SIZE 48
 
-#define EXPIRE_DEADLINE_MS 5000
-/* A sender that has not yet heard of the end adds to the stream for some seconds. */
-#define EXPIRE_S "600"
-
 struct dispatch_intake {
 	struct gateway *gateway;
 	struct stream_reader *reader;
@@ -181,16 +177,6 @@ void dispatch_intake_remove(struct dispatch_intake *intake, int32_t session_id)
 	stream_name_dispatch(session_id, stream);
 	dispatch_suspects_drop(intake->suspects, session_id);
 	stream_reader_remove(intake->reader, stream);
-}
-
-/* Should Redis not hear of it, an empty stream stays: memory, not work, is lost. */
-void dispatch_intake_expire(struct dispatch_intake *intake, int32_t session_id)
-{
-	char stream[STREAM_NAME_SIZE];
-	stream_name_dispatch(session_id, stream);
-	struct strview argv[] = {SV_LIT("EXPIRE"), sv_from(stream), SV_LIT(EXPIRE_S)};
-	redis_conn_command(
-		intake->gateway->redis, (int)array_len(argv), argv, EXPIRE_DEADLINE_MS, NULL, NULL);
 }
 
 void dispatch_intake_ack(struct dispatch_intake *intake, int32_t session_id, const char *entry_id)

@@ -15,9 +15,6 @@ struct dispatch_intake *dispatch_intake_new(struct gateway *gateway, struct err 
 void dispatch_intake_free(struct dispatch_intake **intake);
 void dispatch_intake_add(struct dispatch_intake *intake, int32_t session_id);
 void dispatch_intake_remove(struct dispatch_intake *intake, int32_t session_id);
-/* The session was deleted and is not read any more: its stream goes when nothing can still be on
- * its way to it. */
-void dispatch_intake_expire(struct dispatch_intake *intake, int32_t session_id);
 void dispatch_intake_ack(struct dispatch_intake *intake, int32_t session_id, const char *entry_id);
 void dispatch_intake_pause(struct dispatch_intake *intake, bool paused);
 

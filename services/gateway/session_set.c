@@ -4,7 +4,6 @@
 #include "common/base/check.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
-#include "services/gateway/dispatch_intake.h"
 #include "services/gateway/drain.h"
 #include "services/gateway/gateway.h"
 
@@ -127,7 +126,6 @@ static void on_lost(void *ctx, int id, enum lease_loss why)
 		break;
 	case LEASE_DELETED:
 		forget(set, session, ENGINE_CLOSE_DELETED);
-		dispatch_intake_expire(set->gateway->intake, id);
 		break;
 	}
 }

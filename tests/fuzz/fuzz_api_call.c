@@ -210,13 +210,15 @@ static void check_answer(struct strview answer, bool is_one)
 {
 	struct strview status;
 
-	if (answer.len == 0)
+	if (sv_is_null(answer) || answer.len == 0)
 		return;
 	ASSERT(sv_starts_with(answer, "HTTP/1.1 "));
 	status = sv_make(answer.ptr + 9, 3);
 	ASSERT(!sv_eq_cstr(status, "500"));
 	ASSERT(!sv_eq_cstr(status, "201") && !sv_eq_cstr(status, "202"));
-	const char *body = is_one ? memmem(answer.ptr, answer.len, "\r\n\r\n", 4) : NULL;
+	const char *body = NULL;
+	if (is_one && answer.ptr != NULL)
+		body = memmem(answer.ptr, answer.len, "\r\n\r\n", 4);
 	if (body == NULL || memmem(answer.ptr, (size_t)(body - answer.ptr), "json\r\n", 6) == NULL)
 		return;
 	body += 4;
