@@ -122,7 +122,7 @@ static void start_api(void)
 	api.guard = url_guard_new(true, SV_LIT(""), &err);
 	api.stats = request_stats_new(metrics);
 	api.redis = redis_conn_new(api.loop, NOWHERE_PORT, no_change, NULL, &err);
-	api.streams = stream_writer_new(api.redis);
+	api.streams = stream_writer_new(api.loop, api.redis);
 	api.store = api_store_new(api.loop, NOWHERE, "fuzz", 1000, no_change, NULL);
 	api.keys = key_cache_new(api.store);
 	api.key_use = key_use_new(api.loop, api.store);
