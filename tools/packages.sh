@@ -33,6 +33,9 @@ file /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer*.a libclang-rt-dev
 PACKAGES_FAULTS='
 file /usr/lib/*/faketime/libfaketimeMT.so.1 libfaketime
 '
+PACKAGES_VALGRIND='
+program valgrind valgrind
+'
 PACKAGES_FORMAT='
 program clang-format clang-format
 '

@@ -159,6 +159,7 @@ spec_wiring() {
 spec_service() {
   local name=$1 service=${1%-*}
   spec_process "$name" 1 TERM 10
+  [ -z "${WA_TEST_WRAPPER:-}" ] || echo "arg $WA_TEST_WRAPPER" # a program of the tests' that runs its arguments
   cat <<SPEC
 arg $BUILD_DIR/services/$service/$service
 env WA_INSTANCE=$name

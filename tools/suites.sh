@@ -50,6 +50,7 @@ suite_script() {
 
 suite_unit() {
   local log=$TEST_DIR/suite.log status=0
+  [ "$VALGRIND" = no ] || set -- --wrapper "$WA_TEST_WRAPPER" --timeout-multiplier 10 --suite unit "$@"
   guarded "$log" meson test -C "$BUILD_DIR" --no-rebuild --print-errorlogs "$@" || status=$?
   tally_log "$status" "$log" 'none' 'Fail:|Timeout:|Unexpected Pass:'
   [ "$(sum 'Skipped:' "$log")" -eq 0 ] || say "$(sum 'Skipped:' "$log") skipped: they count neither way"
@@ -124,6 +125,10 @@ suite_run() {
       [[ " $*" != *" --scenario"* ]] || packages_install "$PACKAGES_FAULTS"
       suite_folder faults "$@"
       ;;
+    soak)
+      SUITE_LIMIT_S=86400 # --minutes says how long
+      suite_folder soak "$@"
+      ;;
     *) suite_folder "$name" "$@" ;;
   esac
   stacks_stop
@@ -172,13 +177,26 @@ sanitizer_environment() {
   export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1:log_path=$TEST_DIR/sanitizer/ubsan
 }
 
-sanitizer_reports() {
+# reports_tally FOLDER: each file that is not empty is something that failed.
+reports_tally() {
   local report
-  for report in "$TEST_DIR"/sanitizer/*; do
+  for report in "$1"/*; do
     [ -s "$report" ] || continue
+    say "--- ${report##*/}"
     cat "$report" >&2
     tally 0 1
   done
+}
+
+# Daemons and unit tests under valgrind's memcheck. What that finds does not end them, but counts as failed.
+VALGRIND=no
+valgrind_environment() {
+  packages_install "$PACKAGES_VALGRIND"
+  mkdir "$TEST_DIR/memcheck"
+  chmod 1777 "$TEST_DIR/memcheck"
+  export MEMCHECK_DIR=$TEST_DIR/memcheck
+  export WA_TEST_WRAPPER=$ROOT/tests/support/memcheck
+  export WA_TEST_SLOW=4 # how much longer the tests wait, and how much less they send
 }
 
 suites_test() {
@@ -186,7 +204,8 @@ suites_test() {
   while [ $# -gt 0 ]; do
     case $1 in
       --sanitize) sanitize=yes ;;
-      layers | unit | fuzz | whatsapp | worker | integration | faults | compose)
+      --valgrind) VALGRIND=yes ;;
+      layers | unit | fuzz | whatsapp | worker | integration | faults | compose | soak)
         if [ "${#arguments[@]}" -eq 0 ]; then names+=("$1"); else arguments+=("$1"); fi
         ;;
       *)
@@ -204,6 +223,10 @@ suites_test() {
   fi
   test_environment
   [ "$sanitize" = no ] || sanitizer_environment
+  if [ "$VALGRIND" = yes ]; then
+    valgrind_environment
+    [ "${#names[@]}" -gt 0 ] || names=(unit integration)
+  fi
   if [ "${#names[@]}" -eq 0 ]; then
     for name in "${SUITES[@]}"; do
       if [ "$name" = fuzz ] && [ -n "$(packages_missing "$PACKAGES_FUZZ")" ]; then
@@ -221,7 +244,8 @@ suites_test() {
       suite_run "$name" "${arguments[@]}"
     fi
   done
-  [ "$sanitize" = no ] || sanitizer_reports
+  [ "$sanitize" = no ] || reports_tally "$TEST_DIR/sanitizer"
+  [ "$VALGRIND" = no ] || reports_tally "$MEMCHECK_DIR"
   say "$PASSED passed, $FAILED failed"
   [ "$FAILED" -eq 0 ] && [ "$PASSED" -gt 0 ]
 }

@@ -2,6 +2,7 @@
 #include "common/daemon/process_metrics.h"
 
 #include <dirent.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -32,6 +33,15 @@ static double resident_bytes(void *ctx)
 		resident = 0;
 	fclose(file);
 	return (double)resident * (double)sysconf(_SC_PAGESIZE);
+}
+
+/* What the program has allocated and not freed. Beside what is resident it tells a leak from memory
+ * that the allocator keeps. */
+static double heap_bytes(void *ctx)
+{
+	(void)ctx;
+	struct mallinfo2 heap = mallinfo2();
+	return (double)heap.uordblks + (double)heap.hblkhd;
 }
 
 static double open_fds(void *ctx)
@@ -97,6 +107,8 @@ struct process_metrics *process_metrics_new(
 	process->start_s = (double)clock_wall_ms() / 1000;
 	metrics_gauge_fn(metrics, "process_resident_memory_bytes", "",
 		"Resident memory size in bytes.", resident_bytes, NULL);
+	metrics_gauge_fn(metrics, "process_heap_bytes", "",
+		"Bytes that are allocated and not freed.", heap_bytes, NULL);
 	metrics_gauge_fn(metrics, "process_open_fds", "", "Number of open file descriptors.",
 		open_fds, NULL);
 	metrics_gauge_fn(metrics, "process_max_fds", "", "Maximum number of open file descriptors.",

@@ -10,6 +10,10 @@
 
 #define DEFAULT_TOTAL_TIMEOUT_MS 15000
 #define MAX_FREE_HANDLES         64
+/* Before 8.1.1 a header that begins with a space, first of its answer, was taken for the rest of
+ * the last header of the handle's call before: freed memory, and an endpoint's choice
+ * (curl pull request 11103). */
+#define CURL_REUSABLE 0x080101
 
 TAILQ_HEAD(call_list, http_call);
 
@@ -22,6 +26,7 @@ struct http_client {
 	struct call_list starting, running, cancelled;
 	int n_calls;
 	bool is_in_curl; /* curl must not be called from its own callbacks */
+	bool reuses_handles;
 	CURL *free_handles[MAX_FREE_HANDLES];
 	int n_free_handles;
 };
@@ -65,7 +70,7 @@ static CURL *take_handle(struct http_client *client)
 
 static void return_handle(struct http_client *client, CURL *easy)
 {
-	if (client->n_free_handles < MAX_FREE_HANDLES)
+	if (client->reuses_handles && client->n_free_handles < MAX_FREE_HANDLES)
 		client->free_handles[client->n_free_handles++] = easy;
 	else
 		curl_easy_cleanup(easy);
@@ -280,6 +285,7 @@ struct http_client *http_client_new(
 	ASSERT(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK); /* counted by curl */
 	client->loop = loop;
 	client->guard = guard;
+	client->reuses_handles = curl_version_info(CURLVERSION_NOW)->version_num >= CURL_REUSABLE;
 	TAILQ_INIT(&client->starting);
 	TAILQ_INIT(&client->running);
 	TAILQ_INIT(&client->cancelled);

@@ -65,6 +65,17 @@ static int parse_userinfo(
 	return 0;
 }
 
+/* Neither a name nor an address has any of these: better refused here than looked up in vain. */
+static bool host_is_sane(struct strview host)
+{
+	for (size_t i = 0; i < host.len; i++) {
+		if (host.ptr[i] <= ' ' || host.ptr[i] == 0x7f ||
+			strchr("[]@/?#\\", host.ptr[i]) != NULL)
+			return false;
+	}
+	return host.len > 0;
+}
+
 static int parse_host(
 	struct strview rest, struct pool *pool, struct redis_url *url, struct err *err)
 {
@@ -88,8 +99,7 @@ static int parse_host(
 		else
 			port = SV_NULL;
 	}
-	if (host.len == 0 || (close == NULL && memchr(host.ptr, ':', host.len) != NULL) ||
-		memchr(host.ptr, '\0', host.len) != NULL)
+	if (!host_is_sane(host) || (close == NULL && memchr(host.ptr, ':', host.len) != NULL))
 		return err_set(err, "the Redis URL has no valid host");
 	if (!sv_is_null(port) && parse_number(port, 1, 65535, &url->port) != 0)
 		return err_set(err, "the port in the Redis URL is not 1..65535");

@@ -27,6 +27,7 @@ struct api {
 	struct daemon *daemon;
 	struct loop *loop;
 	bool development;
+	bool has_baileys; /* sessions of that engine can be made */
 	struct strview admin_token; /* borrowed from the settings; empty: none */
 	struct strview public_url;  /* base of media links; lies in `pool` */
 	struct cursor_key cursor_key;

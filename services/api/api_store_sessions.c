@@ -78,10 +78,18 @@ static const struct pg_stmt session_unwind = {"api_session_unwind",
 	"a.tenants, a.contacts, a.ids, a.types, a.times, a.data) AS e)"
 	" SELECT count(*) + 0 * (SELECT count(*) FROM events) FROM gone"};
 
+/* What its sandbox held for it: nobody is left to take that. */
+static const struct pg_stmt session_empty = {"api_session_empty",
+	"WITH heard AS (UPDATE sandbox.ledger l SET pending = false"
+	" WHERE l.pending AND l.session_id = $1::int4)"
+	" DELETE FROM sandbox.inbound i WHERE i.session_id = $1::int4"};
+
 static const struct pg_stmt session_unfinished = {"api_session_unfinished",
-	"SELECT s.id FROM sessions s WHERE s.deleted_at > now() - interval '7 days' AND EXISTS ("
+	"SELECT s.id FROM sessions s WHERE s.deleted_at > now() - interval '7 days' AND (EXISTS ("
 	"SELECT FROM messages m WHERE m.open AND m.session_id = s.id"
 	" AND m.partition = ANY(ARRAY(SELECT g::int2 FROM generate_series(0, 31) AS g)))"
+	" OR EXISTS (SELECT FROM sandbox.inbound i WHERE i.session_id = s.id)"
+	" OR EXISTS (SELECT FROM sandbox.ledger l WHERE l.pending AND l.session_id = s.id))"
 	" ORDER BY s.id LIMIT 1"};
 
 static void param_int_or_null(struct pg_params *params, int64_t number)
@@ -222,6 +230,15 @@ void store_session_unwind(struct api_store *store, int32_t id, int limit, pg_don
 	pg_param_int4(params, id);
 	pg_param_int4(params, limit);
 	store_run(store, &session_unwind, params, fn, ctx);
+	pool_free(&pool);
+}
+
+void store_session_empty(struct api_store *store, int32_t id, pg_done_fn fn, void *ctx)
+{
+	struct pool *pool = pool_new();
+	struct pg_params *params = pg_params_new(pool);
+	pg_param_int4(params, id);
+	store_run(store, &session_empty, params, fn, ctx);
 	pool_free(&pool);
 }
 

@@ -60,7 +60,10 @@ void store_session_delete(struct store_tx *tx, int32_t tenant_id, int32_t id);
 /* Fail up to `limit` open messages of a deleted session, with their events. One row: how many they
  * were. */
 void store_session_unwind(struct api_store *store, int32_t id, int limit, pg_done_fn fn, void *ctx);
-/* One deleted session that still has open messages; at most one row. */
+/* Drop what a deleted session's sandbox still holds for it: incoming messages and receipts. */
+void store_session_empty(struct api_store *store, int32_t id, pg_done_fn fn, void *ctx);
+/* One deleted session that still has open messages or a sandbox that is not empty; at most one row.
+ */
 void store_session_unfinished(struct api_store *store, pg_done_fn fn, void *ctx);
 
 #endif

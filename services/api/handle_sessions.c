@@ -10,6 +10,7 @@
 #include "services/api/idempotency.h"
 #include "services/api/key_cache.h"
 #include "services/api/list_reply.h"
+#include "services/api/outbound_publish.h"
 #include "services/api/wind_down.h"
 
 #define MAX_SESSIONS   50
@@ -75,9 +76,7 @@ static bool session_read(struct api_call *call, struct store_session *ret_sessio
 	};
 	field_errors_init(&errors, call->pool);
 	body_reader_init(&reader, call->body, "", call->pool, &errors);
-	read_engine(&reader,
-		setting_text(daemon_settings(call->api->daemon), SETTING_BAILEYS_DIR)[0] != '\0',
-		&ret_session->engine);
+	read_engine(&reader, call->api->has_baileys, &ret_session->engine);
 	(void)body_text(&reader, "name", &name_rule, &ret_session->name);
 	(void)body_int(
 		&reader, "rate_per_min", BODY_OPTIONAL, 0, MAX_RATE, &ret_session->rate_per_min);
@@ -222,6 +221,7 @@ static void on_deleted(void *ctx, const struct pg_result *result)
 	if (!api_call_pg_ok(call, result))
 		return;
 	key_cache_forget(call->api->keys, call->caller.tenant_id, NULL);
+	outbound_publish_ended(call->api->redis, session->id);
 	wind_down_run(call->api->wind_down, WIND_DOWN_SESSION, session->id, DELETE_WAIT_MS,
 		on_wound_down, call);
 }

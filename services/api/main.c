@@ -184,6 +184,7 @@ static void *api_start(struct daemon *daemon, struct err *err)
 	api->loop = daemon_loop(daemon);
 	api->pool = pool_new();
 	api->development = sv_eq_cstr(sv_from(setting_text(settings, SETTING_MODE)), "development");
+	api->has_baileys = setting_text(settings, SETTING_BAILEYS_DIR)[0] != '\0';
 	api->admin_token = sv_from(setting_text(settings, SETTING_ADMIN_TOKEN));
 	api->postgres_part = health_part_new(daemon_health(daemon), "postgres");
 	api->redis_part = health_part_new(daemon_health(daemon), "redis");

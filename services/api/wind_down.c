@@ -104,6 +104,15 @@ static void on_erasure_step(void *ctx, const struct pg_result *result)
 
 /* --- sessions --- */
 
+static void on_session_empty(void *ctx, const struct pg_result *result)
+{
+	struct job *job = ctx;
+	if (pg_status(result) == PG_OK)
+		job_end(job, true);
+	else
+		(void)job_may_go_on(job, result);
+}
+
 static void on_session_step(void *ctx, const struct pg_result *result)
 {
 	struct job *job = ctx;
@@ -111,7 +120,7 @@ static void on_session_step(void *ctx, const struct pg_result *result)
 	if (!job_may_go_on(job, result))
 		return;
 	if (pg_int(result, 0, 0) == 0)
-		job_end(job, true);
+		store_session_empty(job->wind_down->store, job->id, on_session_empty, job);
 	else
 		job_step(job);
 }

@@ -63,9 +63,21 @@ static void remember_survived(struct session_set *set, const struct session *ses
 	survived->epoch = session->epoch;
 }
 
+static void drop_survived(struct session_set *set, int32_t session_id)
+{
+	struct survived *survived = find_survived(set, session_id);
+	if (survived == NULL)
+		return;
+	keyed_remove(set->survived, &survived->node);
+	mem_free(survived);
+}
+
 static void forget(struct session_set *set, struct session *session, enum engine_close why)
 {
-	remember_survived(set, session);
+	if (why == ENGINE_CLOSE_DELETED)
+		drop_survived(set, session->id);
+	else
+		remember_survived(set, session);
 	TAILQ_REMOVE(&set->sessions, session, link);
 	keyed_remove(set->by_id, &session->node);
 	session_free(&session, why);
@@ -105,11 +117,17 @@ static void on_lost(void *ctx, int id, enum lease_loss why)
 	struct session *session = session_set_find(set, id);
 	if (session == NULL)
 		return;
-	if (why == LEASE_SURPLUS)
+	switch (why) {
+	case LEASE_SURPLUS:
 		session_end(session, SURPLUS_PATIENCE_MS);
-	else
-		forget(set, session,
-			why == LEASE_DELETED ? ENGINE_CLOSE_DELETED : ENGINE_CLOSE_RELEASED);
+		break;
+	case LEASE_EXPIRED:
+		forget(set, session, ENGINE_CLOSE_RELEASED);
+		break;
+	case LEASE_DELETED:
+		forget(set, session, ENGINE_CLOSE_DELETED);
+		break;
+	}
 }
 
 static double count_state(void *ctx)

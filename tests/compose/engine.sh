@@ -69,7 +69,10 @@ images_build() {
   local name tag
   for name in postgres redis adminer prometheus; do
     tag=$(sed -nE "s#^    image: ((prom/)?$name:[^ ]+)\$#\\1#p" docker-compose.yml)
-    docker build --quiet --tag "$tag" "tests/compose/standins/$name" >/dev/null || die "the stand-in for $tag could not be built"
+    docker build --tag "$tag" "tests/compose/standins/$name" >"$WORK/standin.log" 2>&1 || {
+      tail -n 20 "$WORK/standin.log" >&2
+      die "the stand-in for $tag could not be built (above)"
+    }
   done
 }
 

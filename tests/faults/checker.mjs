@@ -497,6 +497,7 @@ function judgeOrder(world, key, list, violated) {
     const event = events.get(h.id);
     if (h.answer === 200) event.taken = Math.min(event.taken, h.t);
     if (MAYBE_TAKEN.has(h.answer)) event.taken = Math.min(event.taken, h.t); // a 2xx, whose body is too long to be read
+    if (h.answer === 'gone') event.taken = Math.min(event.taken, h.t); // 410: it is over with all of them
     if (h.answer === 'slow') event.taken = Math.min(event.taken, h.t + 1500); // its answer may have arrived just in time
   }
   const inOrder = [...events.values()].sort((a, b) => a.sequence - b.sequence);

@@ -5,11 +5,14 @@ import { FATES } from './workload.mjs';
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+const slower = (times) => ({ fates: FATES.map((fate) => ({ ...fate, pause_ms: times * fate.pause_ms })) });
+
 export const ENDPOINT_SCENARIOS = {
   hostile_endpoint: {
     about: 'an endpoint drips, never ends, floods, sends 10 MB of headers, is silent, resets, redirects; the others are served as ever',
     hold_s: 120,
     meta: { hostile_index: 0 },
+    load: slower(4), // so that what waits, waits for the endpoint
     settings: { WA_WEBHOOK_RETRY_SCHEDULE: `300ms,500ms${',1500ms'.repeat(30)}` },
     async play({ injector }) {
       for (const mode of [...HOSTILE_MODES, 'reset', 'redirect', 'slow', 'error', 'down']) {
@@ -21,7 +24,7 @@ export const ENDPOINT_SCENARIOS = {
   webhook_kills: {
     about: 'the webhookers are killed when an endpoint has said 200, before they can write it down',
     meta: { expects_repeats: true, settle_limit_ms: 40_000 },
-    load: { fates: FATES.map((fate) => ({ ...fate, pause_ms: 3 * fate.pause_ms })) },
+    load: slower(3),
     async play({ endpoint, injector }) {
       for (let n = 0; n < 14; n++) {
         const answered = new Promise((resolve) => { endpoint.onAnswered = resolve; });

@@ -6,6 +6,7 @@ import { newCustomer } from './support/customer.mjs';
 import { startEndpoint } from './support/endpoint.mjs';
 import { judge, judgeWebhooks, makeContacts, sendAll } from './support/load.mjs';
 import { startStack } from './support/stack.mjs';
+import { SLOW } from './support/until.mjs';
 
 let stack;
 let endpoint;
@@ -43,8 +44,8 @@ async function survive(total, faults) {
 
 const killAll = (kind, count) => Array.from({ length: count }, (_, i) => () => stack.kill(`${kind}-${i + 1}`));
 
-test('2,000 messages with every process killed in turn, Redis flushed, Postgres restarted', { timeout: 280_000 }, async () => {
-  await survive(2000, [
+test('2,000 messages with every process killed in turn, Redis flushed, Postgres restarted', { timeout: 280_000 * SLOW }, async () => {
+  await survive(2000 / SLOW, [
     ...killAll('api', 2),
     ...killAll('sender', 2),
     ...killAll('gateway', 2),
@@ -55,13 +56,13 @@ test('2,000 messages with every process killed in turn, Redis flushed, Postgres 
   ]);
 });
 
-test('what was accepted while nobody could send goes out afterwards', { timeout: 120_000 }, async () => {
+test('what was accepted while nobody could send goes out afterwards', { timeout: 120_000 * SLOW }, async () => {
   await survive(200, [async () => {
     await Promise.all(['sender-1', 'sender-2', 'gateway-1', 'gateway-2'].map((name) => stack.kill(name)));
     await stack.redis('FLUSHALL');
   }]);
 });
 
-test('Postgres killed without warning', { timeout: 120_000 }, async () => {
+test('Postgres killed without warning', { timeout: 120_000 * SLOW }, async () => {
   await survive(200, [() => stack.kill('postgres-1', 'SIGKILL')]);
 });

@@ -535,7 +535,7 @@ static void TEST(who_repeats_a_call_too_late_is_told_of_the_first)
 		.fingerprint = fingerprint,
 		.keyed = {.id = SV_LIT("msg_first"), .contact_id = 1, .status = MESSAGE_EXPIRED},
 	});
-	explain(&(struct store_explanation){.has_key = false});
+	explain(&(struct store_explanation){.has_key = false, .is_too_late = true});
 	assert_int_equal(fake.n_answers, 2);
 	assert_int_equal(fake.answers[0].status, 202);
 	assert_true(fake.answers[0].is_replayed);

@@ -48,10 +48,11 @@ static void TEST(everything_may_be_given)
 
 static void TEST(what_is_no_redis_url_is_refused_and_not_quoted)
 {
-	static const char *const bad[] = {"", "localhost", "redis:/x", "rediss://secret@h",
-		"redis://", "redis://:secret@", "redis://secret@h", "redis://h:0",
-		"redis://h:65536", "redis://h:", "redis://h/x", "redis://h/-1", "redis://h:1:2",
-		"redis://[::1", "redis://[::1]x", "redis://u:sec%2@h", "redis://u:sec%zz@h",
+	static const char *const bad[] = {"", "redis://a]b", "redis://[h", "redis://a b",
+		"redis://h?x", "localhost", "redis:/x", "rediss://secret@h", "redis://",
+		"redis://:secret@", "redis://secret@h", "redis://h:0", "redis://h:65536",
+		"redis://h:", "redis://h/x", "redis://h/-1", "redis://h:1:2", "redis://[::1",
+		"redis://[::1]x", "redis://u:sec%2@h", "redis://u:sec%zz@h",
 		"redis://u:sec%00ret@h", "redis://h/0?secret=1", "redis:///0"};
 	struct pool *pool = pool_new();
 	for (size_t i = 0; i < array_len(bad); i++) {

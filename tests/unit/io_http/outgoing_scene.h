@@ -13,7 +13,7 @@
 #include "common/io/http_client.h"
 #include "common/io/http_server.h"
 
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 60000
 #define MAX_PEERS   64
 
 struct bufferevent;

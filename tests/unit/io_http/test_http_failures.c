@@ -122,20 +122,20 @@ static void TEST(a_slow_resolver_does_not_stop_the_loop)
 	int64_t start_ms = now_ms();
 
 	gate_set(false);
-	start(scene, OPTIONS(.total_timeout_ms = 100), "slow.test");
+	start(scene, OPTIONS(.total_timeout_ms = 1000), "slow.test");
 	cancelled = start(scene, GET, "slow.test");
 	assert_true(loop_run_until(scene->loop, gate_has_two, NULL, PATIENCE_MS));
 	http_call_cancel(&cancelled);
 	assert_failure(call(scene, GET), HTTP_FAILURE_NONE);
 	wait_answers(scene, 2);
 	assert_failure(&scene->answers[1], HTTP_FAILURE_CONNECT);
-	assert_in_range(now_ms() - start_ms, 100, 3000);
+	assert_in_range(now_ms() - start_ms, 1000, 8000);
 	/* curl's own deadline for connecting ends in the same way. */
 	start(scene, OPTIONS(.connect_timeout_ms = 50), "slow.test");
 	wait_answers(scene, 3);
 	assert_failure(&scene->answers[2], HTTP_FAILURE_CONNECT);
 	http_client_free(&scene->client);
-	assert_in_range(now_ms() - start_ms, 150, 3000);
+	assert_in_range(now_ms() - start_ms, 1050, 8000);
 	gate_set(true);
 	assert_true(loop_run_until(scene->loop, gate_is_empty, NULL, PATIENCE_MS));
 }
@@ -197,7 +197,10 @@ static void TEST(a_failed_handshake_is_a_failure_of_tls)
 	assert_failure(
 		call(scene, OPTIONS(.url = url, .connect_timeout_ms = 100)), HTTP_FAILURE_CONNECT);
 	scene->answers_anything = true;
-	assert_failure(call(scene, OPTIONS(.url = url)), HTTP_FAILURE_TLS);
+	/* The roots are read first, which takes its time where memory is watched. */
+	assert_failure(call(scene, OPTIONS(.url = url, .connect_timeout_ms = PATIENCE_MS,
+					   .total_timeout_ms = PATIENCE_MS)),
+		HTTP_FAILURE_TLS);
 }
 
 /* --- no whole answer --- */
@@ -287,6 +290,22 @@ static void TEST(an_answer_that_ends_with_its_connection_is_whole)
 	assert_string_equal(last_body(scene), "until the end");
 }
 
+/* Old libcurls looked for the header that it goes on with in the answer before, whose memory was
+ * freed: a sanitizer sees it. */
+static void TEST(a_header_that_goes_on_with_none_touches_no_earlier_answer)
+{
+	static const char good[] = "HTTP/1.1 200 OK\r\nX-Last: one\r\nContent-Length: 0\r\n\r\n";
+	struct scene *scene = *state;
+
+	scene->answer = good;
+	assert_failure(call(scene, GET), HTTP_FAILURE_NONE);
+	scene->answer = "HTTP/1.1 200 OK\r\n two: x\r\nContent-Length: 0\r\n\r\n";
+	assert_int_equal(call(scene, GET)->retry_after_ms, -1);
+	scene->answer = good;
+	assert_failure(call(scene, GET), HTTP_FAILURE_NONE);
+	assert_int_equal(scene->n_answers, 3);
+}
+
 #define WITH_SCENE(test) cmocka_unit_test_setup_teardown(test, scene_set_up, scene_tear_down)
 
 int main(void)
@@ -308,6 +327,7 @@ int main(void)
 		WITH_SCENE(a_flood_of_headers_is_too_large),
 		WITH_SCENE(broken_answers_are_told_apart_from_whole_ones),
 		WITH_SCENE(an_answer_that_ends_with_its_connection_is_whole),
+		WITH_SCENE(a_header_that_goes_on_with_none_touches_no_earlier_answer),
 	};
 
 	return cmocka_run_group_tests_name("http_failures", tests, NULL, NULL);
