@@ -13,11 +13,11 @@ const HOSTILE = {
   silent: {},
   drip: { first: `${OK}Content-Length: 100000\r\n\r\n`, again: 'x', every_ms: 1000 },
   drip_head: { again: 'H', every_ms: 1000 },
-  endless: { first: `${OK}Transfer-Encoding: chunked\r\n\r\n`, again: `10000\r\n${'c'.repeat(65536)}\r\n`, every_ms: 5 },
-  big_headers: { first: `${OK}`, again: `X-Filler: ${'h'.repeat(65500)}\r\n`, every_ms: 2 },
-  flood: { again: 'HTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n'.repeat(100), every_ms: 2 },
+  endless: { first: `${OK}Transfer-Encoding: chunked\r\n\r\n`, again: `10000\r\n${'c'.repeat(65536)}\r\n`, every_ms: 50 },
+  big_headers: { first: `${OK}`, again: `X-Filler: ${'h'.repeat(65500)}\r\n`, every_ms: 20 },
+  flood: { again: 'HTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n'.repeat(100), every_ms: 20 },
   cut_body: { first: `${OK}Content-Length: 100\r\n\r\nhalf`, end: true },
-  bomb: { first: `${OK}Content-Encoding: gzip\r\nContent-Length: 1000000000\r\n\r\n`, again: Buffer.alloc(65536), every_ms: 5 },
+  bomb: { first: `${OK}Content-Encoding: gzip\r\nContent-Length: 1000000000\r\n\r\n`, again: Buffer.alloc(65536), every_ms: 50 },
   garbage: { first: '\x00\xff not HTTP at all\r\n\r\n', end: true },
 };
 
