@@ -75,7 +75,7 @@ export const SCENARIOS = {
 
   lost_ack: {
     about: "WhatsApp takes the message and its acknowledgement is lost; gateways die meanwhile",
-    load: { fates: [{ last: '0005', contacts: 12, pause_ms: 2500 }, { last: '0002', contacts: 4, pause_ms: 2500 }, { last: '5555', contacts: 8, pause_ms: 600 }] },
+    load: { fates: [{ last: '0005', contacts: 12, pause_ms: 2500, waits: true }, { last: '0002', contacts: 4, pause_ms: 2500, waits: true }, { last: '5555', contacts: 8, pause_ms: 600 }] },
     play: (trial) => oneByOne(trial, 20_000, [700, 2000], (random) => ({ kind: 'kill', target: random.pick(['gateway-1', 'gateway-2', 'sender-1', 'sender-2']) })),
   },
 
