@@ -40,7 +40,17 @@ engine_stop() {
   ENGINE_PID=''
   ip link delete "$ENGINE_BRIDGE" 2>/dev/null || true
   [ "${ENGINE_ALONE:-no}" = no ] || filter_clean
-  awk -v under="$WORK/" 'index($2, under) == 1 { print $2 }' /proc/mounts | sort -r | xargs --no-run-if-empty umount --lazy
+  engine_unmount
+}
+
+# A build that was cut off may leave mounts behind, some a moment later than its engine.
+engine_unmount() {
+  local deadline=$((SECONDS + 20)) mounts
+  while mounts=$(awk -v under="$WORK/" 'index($2, under) == 1 { print $2 }' /proc/mounts | sort -r) && [ -n "$mounts" ]; do
+    xargs --no-run-if-empty umount --lazy <<<"$mounts" 2>/dev/null || true
+    [ "$SECONDS" -lt "$deadline" ] || break
+    sleep 0.2
+  done
 }
 
 # The chains that dockerd made in the packet filter, and its rules that lead to them.
