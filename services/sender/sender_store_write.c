@@ -16,8 +16,9 @@
 	" WHERE l.kind = 'partition' AND l.owner = $3::text AND l.expires_at > now()"              \
 	" ORDER BY l.id FOR KEY SHARE OF l), "
 
-/* Of the few rows that time has come for. Said without a sum, the planner may take the partition's
- * index of open messages, and read all of a backlog each second. */
+/* Of the few rows that time has come for, which have indexes of their own (messages_due,
+ * messages_late). Said without a sum, and without the cast of `open`, the planner may take the
+ * index of all open messages, and read all of a backlog each second. */
 #define IS_MINE "m.partition + 0 IN (SELECT id FROM mine)"
 
 /* Message rows that somebody else has locked (a cancel) are left for the next round. Statuses: 1
@@ -36,14 +37,14 @@ static const struct pg_stmt queue_due_stmt = {"sender_queue_due", WITH_MINE
 static const struct pg_stmt next_due_stmt = {"sender_next_due",
 	"SELECT (extract(epoch FROM least("
 	" (SELECT min(due_at) FROM messages WHERE due_at > now()),"
-	" (SELECT min(valid_until) FROM messages WHERE open AND valid_until > now())) - now())"
+	" (SELECT min(valid_until) FROM messages WHERE open::int = 1 AND valid_until > now())) - now())"
 	" * 1000)::int8"};
 
 /* `sending` is never expired: the message may have gone out. $4 how many, $5 event type, $6 error,
    $7 error code. */
 static const struct pg_stmt expire_stmt = {"sender_expire", WITH_MINE
 	"late AS MATERIALIZED (SELECT m.id FROM messages m"
-	" WHERE m.open AND m.valid_until <= now() AND m.status IN (1, 2)"
+	" WHERE m.open::int = 1 AND m.valid_until <= now() AND m.status IN (1, 2)"
 	"  AND " IS_MINE
 	" ORDER BY m.id LIMIT $4::int4 FOR UPDATE SKIP LOCKED), "
 	"expired AS (UPDATE messages m SET status = 9, open = false, due_at = NULL,"
