@@ -670,6 +670,7 @@ static void TEST(a_writer_tells_when_the_connection_is_back)
 	wait_told();
 	stream_writer_free(&writer);
 	redis_conn_free(&conn);
+	loop_free(&loop);
 	redis_server_free(&server);
 	begin(shared_url());
 }
