@@ -92,14 +92,20 @@ static const struct pg_stmt progress_stmt = {
 			       " UNION ALL" EVENT_ROWS,
 };
 
+/*
+ * The end of an attempt may be told twice in one batch (a message that may no longer be sent, dispatched
+ * twice after a loss): the first one counts, and only it has an event.
+ */
 static const struct pg_stmt moves_stmt = {
 	.name = "gateway_moves",
 	.sql = "WITH move AS MATERIALIZED ("
-	       " SELECT u.*"
+	       " SELECT DISTINCT ON (u.id, u.session_id, u.epoch, u.attempts, u.was_unknown) u.*"
 	       " FROM unnest($1::text[], $2::int4[], $3::int8[], $4::int4[],"
 	       " $5::bool[], $6::int4[], $7::int8[], $8::text[], $9::text[],"
-	       " $10::text[]) AS u(id, session_id, epoch, attempts, was_unknown,"
-	       " new_status, delay_ms, code, text, set_aside_id)), " GATEWAY_SQL_HELD(
+	       " $10::text[]) WITH ORDINALITY AS u(id, session_id, epoch, attempts,"
+	       " was_unknown, new_status, delay_ms, code, text, set_aside_id, place)"
+	       " ORDER BY u.id, u.session_id, u.epoch, u.attempts, u.was_unknown,"
+	       " u.place), " GATEWAY_SQL_HELD(
 		       "move") ", old AS MATERIALIZED ("
 			       " SELECT m.id, m.tenant_id, m.contact_id, m.session_id, m.partition,"
 			       " m.phone, m.queue_seq, m.attempts, m.erased,"

@@ -243,6 +243,28 @@ static void a_failure_closes_and_tells(void **state)
 		"no \"such\" number|not_on_whatsapp");
 }
 
+/* Dispatched twice after a loss, a message that may no longer be sent is refused twice. */
+static void a_failure_told_twice_in_a_batch_is_one(void **state)
+{
+	struct scene *scene = *state;
+	struct gateway_move twice[2];
+	struct rows rows;
+	add_webhook(scene);
+	scene_message(scene, "msg_A", PHONE, 1, SENDING);
+	for (int i = 0; i < 2; i++)
+		twice[i] = (struct gateway_move){.message_id = SV_LIT("msg_A"),
+			.session_id = 1,
+			.session_epoch = SCENE_EPOCH,
+			.attempts = 1,
+			.move = i == 0 ? &failed : &unknown};
+	gateway_store_moves(scene->conn, twice, 2, scene_on_done, scene);
+	scene_wait(scene, on_rows, &rows);
+	assert_int_equal(rows.n_messages, 1);
+	assert_int_equal(rows.n_events, 1);
+	scene_expect(scene, "SELECT status, error_code FROM messages", "7|not_on_whatsapp");
+	scene_expect(scene, "SELECT count(*) FROM events", "1");
+}
+
 static void what_does_not_fit_moves_nothing(void **state)
 {
 	struct scene *scene = *state;
@@ -397,6 +419,7 @@ int main(void)
 		TEST_OF(a_certain_failure_waits_in_the_queue),
 		TEST_OF(an_unknown_end_is_remembered),
 		TEST_OF(a_failure_closes_and_tells),
+		TEST_OF(a_failure_told_twice_in_a_batch_is_one),
 		TEST_OF(what_does_not_fit_moves_nothing),
 		TEST_OF(an_unknown_outcome_is_closed_or_set_aside),
 		TEST_OF(what_the_last_owner_had_in_flight_is_settled),
