@@ -46,7 +46,7 @@ static const struct pg_stmt expire_stmt = {"sender_expire", WITH_MINE
 	"late AS MATERIALIZED (SELECT m.id FROM messages m"
 	" WHERE m.open::int = 1 AND m.valid_until <= now() AND m.status IN (1, 2)"
 	"  AND " IS_MINE
-	" ORDER BY m.id LIMIT $4::int4 FOR UPDATE SKIP LOCKED), "
+	" ORDER BY m.valid_until LIMIT $4::int4 FOR UPDATE SKIP LOCKED), "
 	"expired AS (UPDATE messages m SET status = 9, open = false, due_at = NULL,"
 	"  next_attempt_at = NULL, media_wanted = false, expired_at = now(),"
 	"  error = $6::text, error_code = $7::text"
