@@ -129,7 +129,10 @@ suite_run() {
       SUITE_LIMIT_S=86400 # --minutes says how long
       suite_folder soak "$@"
       ;;
-    *) suite_folder "$name" "$@" ;;
+    *)
+      ! node_find || PATH=$(dirname "$NODE"):$PATH # for what the tests start, too
+      suite_folder "$name" "$@"
+      ;;
   esac
   stacks_stop
 }

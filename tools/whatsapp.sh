@@ -25,6 +25,7 @@ node_find() {
   say "Installing Node.js $NODE_MAJOR (this machine's is older)"
   (cd "$own" && npm install --no-save --no-fund --no-audit "node@$NODE_MAJOR" >npm.log 2>&1) || true
   node_is_new "$NODE" || {
+    tail -n 5 "$own/npm.log" >&2
     NODE=''
     return 1
   }
