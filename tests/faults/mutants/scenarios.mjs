@@ -257,10 +257,17 @@ export const SCENARIOS = {
   lost_event_entry: {
     settings: { WA_SANDBOX_DELIVER_DELAY: '300ms', WA_SANDBOX_READ_DELAY: '300ms' },
     async play(stage) {
+      // All in one claim, so that one commit has the events of several contacts.
       const contacts = await stage.many(12);
-      const hit = await stage.arm('gateway', 'gateway_progress_committed');
+      await stage.pauseAll('gateway');
       await Promise.all(contacts.map((contact) => stage.send(contact, 'send')));
+      await stage.until('dispatches to wait in Redis', async () => (await stage.dispatched()) >= contacts.length);
+      const hit = await stage.arm('gateway', 'gateway_progress_committed');
+      stage.resumeAll();
       await hit();
+      // The sender tells of these while the lost entries' events still wait to be found.
+      const valid_until = new Date(Date.now() + 600).toISOString();
+      await Promise.all(contacts.map((contact) => stage.send(contact, 'short_lived', { valid_until })));
     },
   },
 };
