@@ -431,7 +431,8 @@ export const CHECKS = [
         if (entry.away) continue;
         for (const row of entry.rows) {
           const limit = Math.max(TAKE_OVER_MS, LEASE_TTL_MS) + 1000;
-          if (row.stale_ms > limit && !isExcused(world, row.kind, entry.t - row.stale_ms, entry.t)) {
+          const since = Math.max(entry.t - row.stale_ms, lastOfAllDied(world, row.kind, entry.t - row.stale_ms, entry.t));
+          if (entry.t - since > limit && !isExcused(world, row.kind, entry.t - row.stale_ms, entry.t)) {
             violated(`${row.kind}: nobody renewed or took one for ${row.stale_ms} ms at ${new Date(entry.t).toISOString()}`);
           }
         }
@@ -514,9 +515,20 @@ function judgeOrder(world, key, list, violated) {
   }
 }
 
+const OWNERS = { partition: 'sender', session: 'gateway', events: 'webhooker' };
+
+/** Where each process of the kind was killed within that time: when the last one was, for there was nobody to take over before. Else 0. */
+function lastOfAllDied(world, kind, from, to) {
+  const nameOf = new Map(world.ends.map((end) => [end.pid, end.name]));
+  const died = world.faults.filter((f) => f.kind.startsWith('kill') && f.end >= from && f.end <= to)
+    .flatMap((f) => (f.pids ?? []).map((pid) => ({ name: nameOf.get(pid), t: f.end })))
+    .filter(({ name }) => name?.startsWith(OWNERS[kind]));
+  return new Set(died.map(({ name }) => name)).size >= 2 ? Math.max(...died.map(({ t }) => t)) : 0;
+}
+
 /** Whether, at some moment of that time, nobody could have renewed a lease of the kind: Postgres away or the whole kind down. */
 function isExcused(world, kind, from, to) {
-  const daemon = { partition: 'sender', session: 'gateway', events: 'webhooker' }[kind];
+  const daemon = OWNERS[kind];
   return world.faults.some((f) => {
     const until = (f.end ?? f.t) + 3000; // to connect again
     if (f.begin > to || until < from) return false;

@@ -112,6 +112,10 @@ const CHANGES = [
   ['daemons end only', (h) => { find(h, 'end').pid = 12; }],
   ['daemons end only', (h) => Object.assign(find(h, 'end'), { signal: 6 })],
   ['leases are taken over', (h) => { find(h, 'leases').rows[0].stale_ms = 8000; }],
+  ['leases are taken over', (h) => { // one that is killed again and again is no excuse while the other lives
+    find(h, 'leases').rows[0].stale_ms = 8000;
+    for (const pid of [21, 22]) h.push({ e: 'fault', t: T + 5000, begin: T + 5000, end: T + 5000, kind: 'kill', target: 'gateway-1', pids: [pid] }, { e: 'end', name: 'gateway-1', pid, signal: 9, exit: 0, lived_ms: 1 });
+  }],
 ];
 
 /** A list of complaints about the checker. */
