@@ -34,10 +34,12 @@ static const struct pg_stmt queue_due_stmt = {"sender_queue_due", WITH_MINE
 	"RETURNING h.partition::int4, h.session_id, h.phone, h.id, h.tenant_id, h.queue_seq,"
 	" h.attempts, false, 0::int8"};
 
+/* LIMIT 1, not min(): that may be planned to read all that is scheduled. */
 static const struct pg_stmt next_due_stmt = {"sender_next_due",
 	"SELECT (extract(epoch FROM least("
-	" (SELECT min(due_at) FROM messages WHERE due_at > now()),"
-	" (SELECT min(valid_until) FROM messages WHERE open::int = 1 AND valid_until > now())) - now())"
+	" (SELECT due_at FROM messages WHERE due_at > now() ORDER BY due_at LIMIT 1),"
+	" (SELECT valid_until FROM messages WHERE open::int = 1 AND valid_until > now()"
+	"  ORDER BY valid_until LIMIT 1)) - now())"
 	" * 1000)::int8"};
 
 /* `sending` is never expired: the message may have gone out. $4 how many, $5 event type, $6 error,
@@ -50,7 +52,7 @@ static const struct pg_stmt expire_stmt = {"sender_expire", WITH_MINE
 	"expired AS (UPDATE messages m SET status = 9, open = false, due_at = NULL,"
 	"  next_attempt_at = NULL, media_wanted = false, expired_at = now(),"
 	"  error = $6::text, error_code = $7::text"
-	" FROM late WHERE m.id = late.id AND m.open AND m.status IN (1, 2)"
+	" FROM late WHERE m.id = late.id AND m.status IN (1, 2)"
 	" RETURNING m.id, m.partition, m.session_id, m.phone, m.tenant_id, m.contact_id,"
 	"  m.queue_seq, m.expired_at), "
 	"placed AS MATERIALIZED (SELECT e.*, row_number() OVER (ORDER BY e.queue_seq, e.id) AS ord"
