@@ -7,7 +7,6 @@
 #include <openssl/evp.h>
 
 #include "common/base/check.h"
-#include "common/base/digest.h"
 #include "common/base/mem.h"
 #include "common/base/rng.h"
 
@@ -171,4 +170,16 @@ int secret_box_open(const struct secret_box *box, struct strview context, struct
 	out->len += plain_len;
 	out->data[out->len] = '\0';
 	return 0;
+}
+
+int secret_box_n_keys(const struct secret_box *box)
+{
+	return box->n_keys;
+}
+
+void secret_box_derive(
+	const struct secret_box *box, int index, struct strview label, uint8_t ret_key[SHA256_SIZE])
+{
+	ASSERT(index >= 0 && index < box->n_keys);
+	hmac_sha256(sv_make(box->keys[index].bytes, KEY_BYTES), label, ret_key);
 }

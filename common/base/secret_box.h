@@ -7,7 +7,10 @@
 #ifndef WA_BASE_SECRET_BOX_H
 #define WA_BASE_SECRET_BOX_H
 
+#include <stdint.h>
+
 #include "common/base/attr.h"
+#include "common/base/digest.h"
 #include "common/base/err.h"
 #include "common/base/strbuf.h"
 #include "common/base/strview.h"
@@ -23,5 +26,11 @@ void secret_box_seal(const struct secret_box *box, struct strview context, struc
 	struct strbuf *out);
 int secret_box_open(const struct secret_box *box, struct strview context, struct strview sealed,
 	struct strbuf *out, struct err *err) MUST_CHECK;
+
+/* Keys for other purposes, one of each master key: HMAC-SHA256 of the label under it. index 0 is of
+ * the one that seals. */
+int secret_box_n_keys(const struct secret_box *box);
+void secret_box_derive(const struct secret_box *box, int index, struct strview label,
+	uint8_t ret_key[SHA256_SIZE]);
 
 #endif

@@ -37,6 +37,7 @@ SETTING(SANDBOX_READ_DELAY, "WA_SANDBOX_READ_DELAY", DURATION, "g", "0s", 0, 360
 SETTING(SANDBOX_ACK_DELAY, "WA_SANDBOX_ACK_DELAY", DURATION, "g", "0s", 0, 600000, "sandbox: from taking a message to its acknowledgement")
 SETTING(MEDIA_MAX_BYTES, "WA_MEDIA_MAX_BYTES", INT, "g", "16777216", 1024, 268435456, "largest media file that is fetched")
 SETTING(MEDIA_TIMEOUT, "WA_MEDIA_TIMEOUT", DURATION, "g", "30s", 100, 600000, "deadline of a media fetch")
+SETTING(MEDIA_URL_TTL, "WA_MEDIA_URL_TTL", DURATION, "aw", "1h", 1000, 604800000, "life of a media link that needs no key, from when it is shown or delivered")
 SETTING(OUTBOUND_ALLOW_CIDRS, "WA_OUTBOUND_ALLOW_CIDRS", TEXT, "agw", "", 0, 4096, "private ranges that webhooks and media may go to, e.g. 10.1.0.0/16")
 SETTING(BAILEYS_DIR, "WA_BAILEYS_DIR", TEXT, "ag", "", 0, 4096, "folder of the WhatsApp worker (main.mjs with its npm packages); empty: sessions with engine baileys are refused")
 SETTING(NODE, "WA_NODE", TEXT, "g", "node", 1, 4096, "Node.js, 20 or newer, that runs the WhatsApp worker")

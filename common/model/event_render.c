@@ -12,7 +12,7 @@
 
 struct render {
 	const struct event_row *row;
-	struct strview public_url;
+	const struct event_reader *reader;
 	struct json *data; /* NULL: none */
 	struct strbuf *out;
 	bool is_first; /* no member has been written yet */
@@ -95,16 +95,17 @@ static struct strview words_of(const struct event_row *row)
 static void member_media(struct render *render)
 {
 	const struct event_row *row = render->row;
-
+	const struct event_reader *reader = render->reader;
 	struct strbuf url = STRBUF_INIT;
 
 	if (row->is_erased || sv_is_null(row->media_sha256)) {
 		member_text(render, "media_url", SV_NULL);
 		return;
 	}
-	strbuf_append_sv(&url, render->public_url);
-	strbuf_append_cstr(&url, "/api/v1/media/");
-	strbuf_append_sv(&url, row->media_sha256);
+	if (reader->may_read_media)
+		media_link_format(reader->links, row->tenant_id, row->media_sha256, reader->now_wall_ms, &url);
+	else
+		media_link_format_plain(reader->links, row->media_sha256, &url);
 	member_text(render, "media_url", strbuf_view(&url));
 	strbuf_deinit(&url);
 }
@@ -237,9 +238,9 @@ static void render_envelope(const struct event_row *row, struct strbuf *out)
 		event_type_name(row->type), created_at, row->tenant_id, row->sequence);
 }
 
-int event_render(const struct event_row *row, struct strview public_url, struct strbuf *out, struct err *err)
+int event_render(const struct event_row *row, const struct event_reader *reader, struct strbuf *out, struct err *err)
 {
-	struct render render = {.row = row, .public_url = public_url, .out = out, .is_first = true};
+	struct render render = {.row = row, .reader = reader, .out = out, .is_first = true};
 
 	if ((int)row->type < 1 || (int)row->type > EVENT_TYPE_LAST)
 		return err_set(err, "event type %d is not known", (int)row->type);

@@ -1,6 +1,6 @@
 /*
- * The body of a webhook, from the event's row and the immutable parts of its message's row: the same bytes at every attempt.
- * Pure. The fields are those of the contract's table.
+ * The body of a webhook, from the event's row and the immutable parts of its message's row: the same bytes at every attempt,
+ * but for the link to a media file, whose life begins anew each time. Pure. The fields are those of the contract's table.
  */
 #ifndef WA_MODEL_EVENT_RENDER_H
 #define WA_MODEL_EVENT_RENDER_H
@@ -13,6 +13,7 @@
 #include "common/base/strbuf.h"
 #include "common/base/strview.h"
 #include "common/model/event_type.h"
+#include "common/model/media_link.h"
 #include "common/model/message.h"
 
 struct event_row {
@@ -38,8 +39,14 @@ struct event_row {
 	struct strview error_code;
 };
 
-/* Append the JSON. public_url: of the api, without a slash at its end. 0, or -1 with err when the row makes no sense (and then
-   nothing was appended). */
-int event_render(const struct event_row *row, struct strview public_url, struct strbuf *out, struct err *err) MUST_CHECK;
+struct event_reader { /* who will read it */
+	const struct media_links *links;
+	bool may_read_media; /* by a signed link; else links are without signature, and need a key */
+	int64_t now_wall_ms;
+};
+
+/* Append the JSON. 0, or -1 with err when the row makes no sense (and then nothing was appended). */
+int event_render(
+	const struct event_row *row, const struct event_reader *reader, struct strbuf *out, struct err *err) MUST_CHECK;
 
 #endif

@@ -11,6 +11,7 @@
 #include "common/io/http_server.h"
 #include "common/io/redis_conn.h"
 #include "common/io/stream_writer.h"
+#include "common/model/media_link.h"
 #include "services/api/cursor.h"
 
 struct api_store;
@@ -29,10 +30,10 @@ struct api {
 	bool development;
 	bool has_baileys; /* sessions of that engine can be made */
 	struct strview admin_token; /* borrowed from the settings; empty: none */
-	struct strview public_url;  /* base of media links; lies in `pool` */
 	struct cursor_key cursor_key;
 	struct pool *pool;
 	struct secret_box *secrets;
+	struct media_links *media_links;
 	struct url_guard *guard;
 	struct api_store *store;
 	struct redis_conn *redis;

@@ -126,8 +126,7 @@ void api_call_authenticated(struct api_call *call)
 {
 	int permission = call->route->permission;
 
-	if (call->route->auth == ROUTE_TENANT &&
-		(call->caller.permissions & permission) != permission) {
+	if (!call->caller.is_operator && (call->caller.permissions & permission) != permission) {
 		api_reply_problem(call, PROBLEM_FORBIDDEN, "This key lacks the permission %s",
 			permission_name((enum permission)permission));
 		return;

@@ -6,6 +6,7 @@
 #include "services/api/api_reply.h"
 #include "services/api/key_cache.h"
 #include "services/api/key_use.h"
+#include "services/api/link_caller.h"
 #include "services/api/local_caller.h"
 
 static const char key_not_found[] = "API key not found";
@@ -117,6 +118,12 @@ void auth_begin(struct api_call *call)
 		return;
 	case ROUTE_OPERATOR:
 		auth_operator(call);
+		return;
+	case ROUTE_LINK:
+		if (link_caller_is(call))
+			link_caller_begin(call);
+		else
+			auth_tenant(call);
 		return;
 	}
 }

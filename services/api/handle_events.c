@@ -1,5 +1,7 @@
 /* GET /events: the log, oldest first, for whom webhooks did not reach. */
+#include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/model/permission.h"
 #include "services/api/api_reply.h"
 #include "services/api/api_store_events.h"
 #include "services/api/handlers.h"
@@ -13,12 +15,17 @@ struct event_list {
 /* One that cannot be rendered is our bug; it must not hide those after it. */
 static void append_event(struct api_call *call, const struct event_row *row, struct strbuf *out)
 {
+	struct event_reader reader = {
+		.links = call->api->media_links,
+		.may_read_media = (call->caller.permissions & PERMISSION_MESSAGES_READ) != 0,
+		.now_wall_ms = clock_wall_ms(),
+	};
 	struct err err;
 	size_t before = out->len;
 
 	if (out->len > 1)
 		strbuf_append_char(out, ',');
-	if (event_render(row, call->api->public_url, out, &err) == 0)
+	if (event_render(row, &reader, out, &err) == 0)
 		return;
 	out->len = before;
 	log_error("event_render_fail", log_int("sequence", row->sequence), log_err(&err));

@@ -1,4 +1,4 @@
-/* GET /media/{sha256}. */
+/* GET /media/{sha256}, by a key or by a signed link. */
 #include <string.h>
 
 #include "services/api/api_reply.h"
@@ -34,6 +34,7 @@ static void on_media(void *ctx, const struct pg_result *result)
 	api_reply_header(call, "Content-Disposition", SV_LIT("attachment"));
 	api_reply_header(call, "X-Content-Type-Options", SV_LIT("nosniff"));
 	api_reply_header(call, "Content-Security-Policy", SV_LIT("default-src 'none'; sandbox"));
+	api_reply_header(call, "Referrer-Policy", SV_LIT("no-referrer"));
 	api_reply_header(call, "Cache-Control", SV_LIT("private, no-store"));
 	api_reply_raw(call, 200, content_type_checked(call, media.content_type), media.bytes);
 }

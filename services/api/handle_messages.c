@@ -14,12 +14,22 @@
 
 #define HELD_TIMEOUT_MS 500
 
+static struct media_viewer viewer_of(const struct api_call *call)
+{
+	return (struct media_viewer){
+		.links = call->api->media_links,
+		.tenant_id = call->caller.tenant_id,
+		.now_wall_ms = clock_wall_ms(),
+	};
+}
+
 /* --- one message --- */
 
 static void reply_message(
 	struct api_call *call, const struct store_message *message, struct json *held)
 {
-	struct json *view = message_view(message);
+	struct media_viewer viewer = viewer_of(call);
+	struct json *view = message_view(message, &viewer);
 	json_set(view, "held", held != NULL ? held : json_new_null());
 	api_reply_value(call, 200, view);
 }
@@ -145,11 +155,12 @@ static void on_list(void *ctx, const struct pg_result *result)
 	if (!api_call_pg_ok(call, result))
 		return;
 	int n = pg_rows(result) < list->page.limit ? pg_rows(result) : list->page.limit;
+	struct media_viewer viewer = viewer_of(call);
 	struct json *views = json_new_array();
 	for (int i = 0; i < n; i++) {
 		int row = list->oldest_first ? n - 1 - i : i;
 		struct store_message message = store_message_at(result, row, call->pool);
-		json_push(views, message_view(&message));
+		json_push(views, message_view(&message, &viewer));
 	}
 	if (pg_rows(result) > n)
 		list_link(call, pg_text(result, n - 1, 0));

@@ -35,6 +35,7 @@ static void api_stop(void *service)
 	request_stats_free(&api->stats);
 	loop_timer_free(&api->drain_timer);
 	url_guard_free(&api->guard);
+	media_links_free(&api->media_links);
 	secret_box_free(&api->secrets);
 	pool_free(&api->pool);
 	mem_wipe(&api->cursor_key, sizeof(api->cursor_key));
@@ -146,6 +147,20 @@ static int make_redis(struct api *api, const struct settings *settings, struct e
 	return 0;
 }
 
+/* After the server: its port may stand in them. */
+static void make_links(struct api *api, const struct settings *settings)
+{
+	struct strview url = sv_from(setting_text(settings, SETTING_PUBLIC_URL));
+
+	if (url.len == 0)
+		url = sv_from(pool_printf(api->pool, "http://%s:%d",
+			setting_text(settings, SETTING_API_ADDR), http_server_port(api->server)));
+	while (url.len > 0 && url.ptr[url.len - 1] == '/')
+		url.len--;
+	api->media_links =
+		media_links_new(api->secrets, url, setting_ms(settings, SETTING_MEDIA_URL_TTL));
+}
+
 static int make_server(struct api *api, const struct settings *settings, struct err *err)
 {
 	struct http_server_options options = {
@@ -162,14 +177,7 @@ static int make_server(struct api *api, const struct settings *settings, struct 
 	api->server = http_server_new(api->loop, &options, api_call_begin, api, err);
 	if (api->server == NULL)
 		return -1;
-	const char *public_url = setting_text(settings, SETTING_PUBLIC_URL);
-	if (public_url[0] == '\0')
-		public_url = pool_printf(
-			api->pool, "http://%s:%d", options.address, http_server_port(api->server));
-	struct strview url = sv_from(pool_strdup(api->pool, public_url));
-	while (url.len > 0 && url.ptr[url.len - 1] == '/')
-		url.len--;
-	api->public_url = url;
+	make_links(api, settings);
 	log_info("api_listen", log_text("address", options.address),
 		log_int("port", http_server_port(api->server)));
 	return 0;

@@ -24,7 +24,26 @@ static void set_times(struct json *view, const struct store_message *message)
 	json_set_time(view, "deleted_at", message->deleted_at);
 }
 
-struct json *message_view(const struct store_message *message)
+/* Where what came in was fetched from is nobody's business but the gateway's: it may need a key,
+ * and may be gone. */
+static void set_media_url(
+	struct json *view, const struct store_message *message, const struct media_viewer *viewer)
+{
+	struct strbuf url = STRBUF_INIT;
+
+	if (message->direction == MESSAGE_OUTGOING && !sv_is_null(message->media_url)) {
+		json_set_sv(view, "media_url", message->media_url);
+	} else if (sv_is_null(message->media_sha256)) {
+		json_set_sv(view, "media_url", SV_NULL);
+	} else {
+		media_link_format(viewer->links, viewer->tenant_id, message->media_sha256,
+			viewer->now_wall_ms, &url);
+		json_set_sv(view, "media_url", strbuf_view(&url));
+	}
+	strbuf_deinit(&url);
+}
+
+struct json *message_view(const struct store_message *message, const struct media_viewer *viewer)
 {
 	struct json *view = json_new_object();
 
@@ -35,7 +54,7 @@ struct json *message_view(const struct store_message *message)
 	json_set_cstr(view, "message_type", message_type_name(message->type));
 	json_set_sv(view, "message_body", message->body);
 	json_set_sv(view, "caption", message->caption);
-	json_set_sv(view, "media_url", message->media_url);
+	set_media_url(view, message, viewer);
 	json_set_sv(view, "media_sha256", message->media_sha256);
 	json_set_sv(view, "filename", message->filename);
 	json_set_cstr(view, "status", message_status_name(message->status));

@@ -15,11 +15,13 @@
 	PROBLEM(BAD_CURSOR, "bad_cursor", 400, "Bad cursor")                                       \
 	PROBLEM(UNAUTHORIZED, "unauthorized", 401, "Not authenticated")                            \
 	PROBLEM(FORBIDDEN, "forbidden", 403, "Permission missing")                                 \
+	PROBLEM(LINK_INVALID, "link_invalid", 403, "Link not valid")                               \
 	PROBLEM(NOT_FOUND, "not_found", 404, "Not found")                                          \
 	PROBLEM(METHOD_NOT_ALLOWED, "method_not_allowed", 405, "Method not allowed")               \
 	PROBLEM(REQUEST_TIMEOUT, "request_timeout", 408, "Request too slow")                       \
 	PROBLEM(CONFLICT, "conflict", 409, "Conflict with the present state")                      \
 	PROBLEM(IDEMPOTENCY_IN_FLIGHT, "idempotency_in_flight", 409, "First request not finished") \
+	PROBLEM(LINK_EXPIRED, "link_expired", 410, "Link expired")                                 \
 	PROBLEM(TOO_LARGE, "too_large", 413, "Request too large")                                  \
 	PROBLEM(URI_TOO_LONG, "uri_too_long", 414, "URI too long")                                 \
 	PROBLEM(UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", 415, "Unsupported media type")   \

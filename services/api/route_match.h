@@ -15,6 +15,7 @@ enum route_auth {
 	ROUTE_OPEN,     /* anybody */
 	ROUTE_TENANT,   /* an API key with the route's permission */
 	ROUTE_OPERATOR, /* the operator */
+	ROUTE_LINK,     /* the same as ROUTE_TENANT, or a link that we signed */
 };
 
 enum route_body {
@@ -29,7 +30,7 @@ struct route {
 				  segment */
 	const char *operation; /* operationId in openapi.json, label in metrics and logs */
 	enum route_auth auth;
-	int permission; /* of common/model/permission.h; 0 unless ROUTE_TENANT */
+	int permission; /* of common/model/permission.h; 0 for ROUTE_OPEN and ROUTE_OPERATOR */
 	enum route_body body;
 	bool makes; /* makes something: takes an Idempotency-Key */
 	void (*handle)(struct api_call *call);

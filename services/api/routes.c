@@ -13,6 +13,7 @@
 #define WEBHOOKS ROUTE_TENANT, PERMISSION_WEBHOOKS_MANAGE
 #define SESSIONS ROUTE_TENANT, PERMISSION_SESSIONS_MANAGE
 #define EVENTS   ROUTE_TENANT, PERMISSION_EVENTS_READ
+#define LINK     ROUTE_LINK, PERMISSION_MESSAGES_READ
 #define OPERATOR ROUTE_OPERATOR, 0
 #define OPEN     ROUTE_OPEN, 0
 
@@ -28,7 +29,7 @@ static const struct route routes[] = {
 	{HTTP_GET, V1 "/messages/{message_id}", "getMessage", READ, ROUTE_NO_BODY, false, handle_message_get},
 	{HTTP_POST, V1 "/messages/{message_id}/cancel", "cancelMessage", SEND, ROUTE_OPTIONAL_BODY, false, handle_message_cancel},
 	{HTTP_GET, V1 "/conversations/{contact_id}/messages", "getConversation", READ, ROUTE_NO_BODY, false, handle_conversation},
-	{HTTP_GET, V1 "/media/{sha256}", "getMedia", READ, ROUTE_NO_BODY, false, handle_media_get},
+	{HTTP_GET, V1 "/media/{sha256}", "getMedia", LINK, ROUTE_NO_BODY, false, handle_media_get},
 
 	{HTTP_GET, V1 "/contacts", "listContacts", CONTACTS, ROUTE_NO_BODY, false, handle_contact_list},
 	{HTTP_POST, V1 "/contacts", "createContact", CREATE, ROUTE_BODY, true, handle_contact_create},

@@ -57,12 +57,16 @@ static void put_back(struct delivery_prepare *prepare, struct delivery *delivery
 static void render(const struct delivery_prepare *prepare, struct delivery *delivery,
 	const struct store_prepared *row)
 {
+	struct event_reader endpoint = {
+		.links = prepare->options.links,
+		.may_read_media = true,
+		.now_wall_ms = clock_wall_ms(),
+	};
 	struct err err;
 
 	if (!row->has_event)
 		(void)err_set(&err, "the event's row is missing");
-	else if (event_render(&row->event, sv_from(prepare->options.public_url), &delivery->body,
-			 &err) == 0)
+	else if (event_render(&row->event, &endpoint, &delivery->body, &err) == 0)
 		return;
 	log_error("delivery_render", log_int("webhook", delivery->webhook_id),
 		log_int("sequence", delivery->sequence), log_err(&err));
@@ -136,8 +140,8 @@ static void add_key(struct delivery_prepare *prepare, const struct delivery *del
 		.sequence = delivery->sequence,
 		.created_at_wall_ms = delivery->created_at_wall_ms,
 		.contact_id = delivery->contact_id,
-		.look_back_ms = prepare->options.look_back_ms(
-			prepare->options.ctx, delivery->partition),
+		.look_back_ms =
+			prepare->options.look_back_ms(prepare->options.ctx, delivery->partition),
 	};
 }
 

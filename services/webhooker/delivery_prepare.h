@@ -18,7 +18,7 @@ struct delivery_prepare_options {
 	struct delivery_queue *queue;
 	struct delivery_hands *hands;
 	struct delivery_trial *trial;
-	const char *public_url;                            /* of the api; borrowed */
+	const struct media_links *links;                   /* borrowed */
 	int64_t (*look_back_ms)(void *ctx, int partition); /* see open_sweep.h */
 	void (*on_change)(void *ctx);                      /* there may be something to start */
 	void *ctx;

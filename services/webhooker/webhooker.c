@@ -13,25 +13,25 @@ static void webhooker_stop(void *service);
 
 /* --- start --- */
 
-static char *public_url_of(const struct settings *settings)
+static struct strview public_url_of(const struct settings *settings)
 {
-	const char *url = setting_text(settings, SETTING_PUBLIC_URL);
-	if (url[0] == '\0')
-		url = DEFAULT_PUBLIC_URL;
-	size_t len = strlen(url);
-	while (len > 0 && url[len - 1] == '/')
-		len--;
-	return mem_strndup(url, len);
+	struct strview url = sv_from(setting_text(settings, SETTING_PUBLIC_URL));
+	if (url.len == 0)
+		url = SV_LIT(DEFAULT_PUBLIC_URL);
+	while (url.len > 0 && url.ptr[url.len - 1] == '/')
+		url.len--;
+	return url;
 }
 
 static int make_keys(struct webhooker *webhooker, const struct settings *settings, struct err *err)
 {
 	bool is_development = strcmp(setting_text(settings, SETTING_MODE), "development") == 0;
 
-	webhooker->public_url = public_url_of(settings);
 	webhooker->box = secret_box_new(sv_from(setting_text(settings, SETTING_MASTER_KEY)), err);
 	if (webhooker->box == NULL)
 		return err_prefix(err, "WA_MASTER_KEY");
+	webhooker->links = media_links_new(webhooker->box, public_url_of(settings),
+		setting_ms(settings, SETTING_MEDIA_URL_TTL));
 	webhooker->guard = url_guard_new(
 		is_development, sv_from(setting_text(settings, SETTING_OUTBOUND_ALLOW_CIDRS)), err);
 	return webhooker->guard == NULL ? err_prefix(err, "WA_OUTBOUND_ALLOW_CIDRS") : 0;
@@ -147,7 +147,7 @@ static void make_line(struct webhooker *webhooker, const struct settings *settin
 		.queue = webhooker->queue,
 		.hands = webhooker->hands,
 		.trial = webhooker->trial,
-		.public_url = webhooker->public_url,
+		.links = webhooker->links,
 		.look_back_ms = webhooker_on_look_back_asked,
 		.on_change = webhooker_on_change,
 		.ctx = webhooker,
@@ -257,12 +257,12 @@ static void webhooker_stop(void *service)
 	http_client_free(&webhooker->http);
 	webhooker_metrics_free(&webhooker->metrics);
 	url_guard_free(&webhooker->guard);
+	media_links_free(&webhooker->links);
 	secret_box_free(&webhooker->box);
 	loop_turn_free(&webhooker->pump_turn);
 	loop_timer_free(&webhooker->pump_timer);
 	loop_timer_free(&webhooker->health_timer);
 	loop_timer_free(&webhooker->drain_timer);
-	mem_free(webhooker->public_url);
 	mem_free(webhooker);
 }
 

@@ -25,8 +25,8 @@ struct webhooker {
 	struct daemon *daemon;
 	struct loop *loop;
 	enum webhooker_phase phase;
-	char *public_url;
 	struct secret_box *box;
+	struct media_links *links;
 	struct url_guard *guard;
 	struct pg_conn *lease_conn; /* of its own: heartbeats wait for nothing */
 	struct redis_conn *redis;

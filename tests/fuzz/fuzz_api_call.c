@@ -114,11 +114,11 @@ static void start_api(void)
 	api.loop = loop_new();
 	api.development = true;
 	api.admin_token = SV_LIT("secret");
-	api.public_url = SV_LIT("http://127.0.0.1:8000");
 	cursor_key_init(&api.cursor_key, SV_LIT("k"));
 	api.pool = pool_new();
 	api.secrets = secret_box_new(
 		SV_LIT("000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"), &err);
+	api.media_links = media_links_new(api.secrets, SV_LIT("http://127.0.0.1:8000"), 3600000);
 	api.guard = url_guard_new(true, SV_LIT(""), &err);
 	api.stats = request_stats_new(metrics);
 	api.redis = redis_conn_new(api.loop, NOWHERE_PORT, no_change, NULL, &err);

@@ -89,7 +89,7 @@ test('incoming media: message_body is the caption or "", the file is on this api
   const { data } = await endpoint.event('message_received');
   assert.equal(data.message_body, '');
   assert.ok(data.media_url.startsWith(stack.url), data.media_url);
-  const media = await fetch(data.media_url, { headers: { 'X-API-Key': customer.apiKey } });
+  const media = await fetch(data.media_url);
   assert.equal(media.status, 200);
   assert.equal(await media.text(), 'png-bytes');
 });

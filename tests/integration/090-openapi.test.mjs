@@ -180,6 +180,7 @@ test('sessions', async () => {
 
 test('media, set-aside, health', async () => {
   await one('get', '/media/{}', ['0'.repeat(64)], { expect: 404 });
+  await one('get', '/media/{}', ['0'.repeat(64)], { query: { tenant: 1, expires: 1, signature: '0'.repeat(64) }, expect: 403 });
   await asOperator('get', '/set-aside', { expect: 200 });
   const spelled = path('/set-aside/{}/retry', 'post');
   await asOperator('post', spelled, { params: fill(spelled, 'sa_00000000000000000000000000'), body: {}, expect: 404 });

@@ -127,8 +127,10 @@ static void TEST(every_route_is_described)
 		const struct json *answers = json_object_get(operation, "responses");
 		if (routes[i].auth != ROUTE_OPEN && json_object_get(answers, "401") == NULL)
 			fail_msg("%s: 401", routes[i].operation);
-		if (routes[i].auth == ROUTE_TENANT && json_object_get(answers, "403") == NULL)
+		if (routes[i].permission != 0 && json_object_get(answers, "403") == NULL)
 			fail_msg("%s: 403", routes[i].operation);
+		if (routes[i].auth == ROUTE_LINK && json_object_get(answers, "410") == NULL)
+			fail_msg("%s: 410", routes[i].operation);
 		if (strchr(routes[i].pattern, '{') != NULL &&
 			json_object_get(answers, "404") == NULL)
 			fail_msg("%s: 404", routes[i].operation);
@@ -173,7 +175,8 @@ static void TEST(routes_make_sense)
 	int n;
 	const struct route *routes = routes_get(&n);
 	for (int i = 0; i < n; i++) {
-		assert_int_equal(routes[i].permission != 0, routes[i].auth == ROUTE_TENANT);
+		assert_int_equal(routes[i].permission != 0,
+			routes[i].auth == ROUTE_TENANT || routes[i].auth == ROUTE_LINK);
 		assert_false(routes[i].makes && routes[i].method != HTTP_POST);
 		assert_int_equal(routes_index(&routes[i]), i);
 		for (int j = 0; j < i; j++)

@@ -222,6 +222,27 @@ static void TEST(foreign_values_are_told_apart)
 	secret_box_free(&box);
 }
 
+static void TEST(keys_for_other_purposes_come_from_each_master_key)
+{
+	struct secret_box *lone = box_new(HEX_A);
+	struct secret_box *ring = box_new("2:" HEX_B ",1:" HEX_A);
+	uint8_t key[SHA256_SIZE], other[SHA256_SIZE], want[SHA256_SIZE], master[32];
+	assert_int_equal(hex_decode(SV_LIT(HEX_A), master, sizeof(master)), 0);
+	hmac_sha256(sv_make(master, sizeof(master)), SV_LIT("links"), want);
+	assert_int_equal(secret_box_n_keys(lone), 1);
+	assert_int_equal(secret_box_n_keys(ring), 2);
+	secret_box_derive(lone, 0, SV_LIT("links"), key);
+	assert_memory_equal(key, want, sizeof(key));
+	secret_box_derive(ring, 1, SV_LIT("links"), key);
+	assert_memory_equal(key, want, sizeof(key));
+	secret_box_derive(ring, 0, SV_LIT("links"), other);
+	assert_memory_not_equal(other, key, sizeof(key));
+	secret_box_derive(ring, 1, SV_LIT("cursors"), other);
+	assert_memory_not_equal(other, key, sizeof(key));
+	secret_box_free(&lone);
+	secret_box_free(&ring);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +255,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_key_is_refused_without_repeating_it),
 		cmocka_unit_test(the_ring_has_a_bound),
 		cmocka_unit_test(foreign_values_are_told_apart),
+		cmocka_unit_test(keys_for_other_purposes_come_from_each_master_key),
 	};
 	return cmocka_run_group_tests_name("secret_box", tests, NULL, NULL);
 }

@@ -6,11 +6,34 @@
 #include "common/model/event_render.h"
 
 #define AT_MS      INT64_C(1767225600123) /* 2026-01-01T00:00:00.123Z */
+#define KEY_HEX    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 #define CREATED_MS (AT_MS + 1000)
+/* The signature was computed apart from this code, with Python's hmac. */
+#define QUERY                                                                                      \
+	"?tenant=7&expires=1767229200&signature="                                                  \
+	"21d6e3db97aa6a36423c38ec208792516d61e37c3aa498ad87c31958c55a375b"
 #define HEAD(type)                                                                                 \
 	"{\"id\":\"evt_00000000000000ff\",\"event\":\"" type                                       \
 	"\",\"created_at\":\"2026-01-01T00:00:01.123Z\",\"tenant_id\":7,\"sequence\":255,"         \
 	"\"data\":{"
+
+static struct event_reader reader = {.may_read_media = true, .now_wall_ms = AT_MS};
+static struct media_links *links;
+
+static int setup(UNUSED void **state)
+{
+	struct secret_box *box = secret_box_new(SV_LIT(KEY_HEX), NULL);
+	links = media_links_new(box, SV_LIT("https://api.example"), 3600000);
+	reader.links = links;
+	secret_box_free(&box);
+	return 0;
+}
+
+static int teardown(UNUSED void **state)
+{
+	media_links_free(&links);
+	return 0;
+}
 
 static struct event_row row_of(enum event_type type)
 {
@@ -37,7 +60,7 @@ static void check(const struct event_row *row, const char *want)
 	/* Twice: retries send the same bytes. */
 	for (int i = 0; i < 2; i++) {
 		strbuf_reset(&out);
-		assert_int_equal(event_render(row, SV_LIT("https://api.example"), &out, &err), 0);
+		assert_int_equal(event_render(row, &reader, &out, &err), 0);
 		assert_string_equal(strbuf_cstr(&out), want);
 	}
 	strbuf_deinit(&out);
@@ -60,11 +83,12 @@ static void TEST(received_media_has_a_url_and_its_body_is_a_string)
 	row.message_type = MESSAGE_IMAGE;
 	row.body = SV_NULL;
 	row.media_sha256 = SV_LIT("abc");
-	check(&row, HEAD("message_received") "\"message_id\":\"msg_1\",\"contact_id\":12,\"phone_"
-					     "number\":\"+1234567890\",\"message_type\":\"image\","
-					     "\"message_body\":\"\",\"media_url\":\"https://"
-					     "api.example/api/v1/media/abc\",\"session_id\":3,"
-					     "\"received_at\":\"2026-01-01T00:00:00.123Z\"}}");
+	check(&row,
+		HEAD("message_received") "\"message_id\":\"msg_1\",\"contact_id\":12,\"phone_"
+					 "number\":\"+1234567890\",\"message_type\":\"image\","
+					 "\"message_body\":\"\",\"media_url\":\"https://"
+					 "api.example/api/v1/media/abc" QUERY "\",\"session_id\":3,"
+					 "\"received_at\":\"2026-01-01T00:00:00.123Z\"}}");
 	row.caption = SV_LIT("see");
 	row.filename = SV_LIT("a.pdf");
 	row.message_type = MESSAGE_DOCUMENT;
@@ -74,8 +98,43 @@ static void TEST(received_media_has_a_url_and_its_body_is_a_string)
 					 "\"message_body\":\"see\",\"caption\":\"see\","
 					 "\"filename\":\"a.pdf\","
 					 "\"media_url\":\"https://api.example/api/v1/media/"
-					 "abc\",\"session_id\":3,"
+					 "abc" QUERY "\",\"session_id\":3,"
 					 "\"received_at\":\"2026-01-01T00:00:00.123Z\"}}");
+}
+
+static void TEST(who_may_not_read_media_gets_a_link_that_needs_a_key)
+{
+	struct event_row row = row_of(EVENT_MESSAGE_RECEIVED);
+	row.body = SV_LIT("x");
+	row.media_sha256 = SV_LIT("abc");
+	reader.may_read_media = false;
+	check(&row, HEAD("message_received") "\"message_id\":\"msg_1\",\"contact_id\":12,\"phone_"
+					     "number\":\"+1234567890\",\"message_type\":\"text\","
+					     "\"message_body\":\"x\",\"media_url\":\"https://"
+					     "api.example/api/v1/media/abc\",\"session_id\":3,"
+					     "\"received_at\":\"2026-01-01T00:00:00.123Z\"}}");
+	reader.may_read_media = true;
+}
+
+static void TEST(a_later_attempt_differs_in_the_links_time_alone)
+{
+	struct event_row row = row_of(EVENT_MESSAGE_RECEIVED);
+	struct strbuf first = STRBUF_INIT;
+	struct strbuf later = STRBUF_INIT;
+	struct err err;
+	row.media_sha256 = SV_LIT("abc");
+	assert_int_equal(event_render(&row, &reader, &first, &err), 0);
+	reader.now_wall_ms += INT64_C(20) * 3600000;
+	assert_int_equal(event_render(&row, &reader, &later, &err), 0);
+	reader.now_wall_ms = AT_MS;
+	const char *query = strstr(strbuf_cstr(&first), "expires=");
+	const char *later_query = strstr(strbuf_cstr(&later), "expires=");
+	assert_memory_equal(strbuf_cstr(&first), strbuf_cstr(&later), query - strbuf_cstr(&first));
+	assert_memory_equal(query, "expires=1767229200&", 19);
+	assert_memory_equal(later_query, "expires=1767301200&", 19);
+	assert_string_equal(strchr(query, '"'), strchr(later_query, '"'));
+	strbuf_deinit(&first);
+	strbuf_deinit(&later);
 }
 
 static void TEST(erased_messages_say_nothing)
@@ -188,12 +247,12 @@ static void TEST(senseless_rows_are_refused)
 	struct strbuf out = STRBUF_INIT;
 	struct err err;
 	struct event_row row = row_of((enum event_type)99);
-	assert_int_equal(event_render(&row, SV_LIT(""), &out, &err), -1);
+	assert_int_equal(event_render(&row, &reader, &out, &err), -1);
 	row = row_of(EVENT_TEST);
 	row.data = SV_LIT("[1]");
-	assert_int_equal(event_render(&row, SV_LIT(""), &out, &err), -1);
+	assert_int_equal(event_render(&row, &reader, &out, &err), -1);
 	row.data = SV_LIT("{");
-	assert_int_equal(event_render(&row, SV_LIT(""), &out, &err), -1);
+	assert_int_equal(event_render(&row, &reader, &out, &err), -1);
 	assert_int_equal(out.len, 0);
 	strbuf_deinit(&out);
 }
@@ -203,6 +262,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(received_text),
 		cmocka_unit_test(received_media_has_a_url_and_its_body_is_a_string),
+		cmocka_unit_test(who_may_not_read_media_gets_a_link_that_needs_a_key),
+		cmocka_unit_test(a_later_attempt_differs_in_the_links_time_alone),
 		cmocka_unit_test(erased_messages_say_nothing),
 		cmocka_unit_test(steps),
 		cmocka_unit_test(failed_takes_its_error_from_the_event),
@@ -211,5 +272,5 @@ int main(void)
 		cmocka_unit_test(a_message_whose_row_is_gone_is_still_told),
 		cmocka_unit_test(senseless_rows_are_refused),
 	};
-	return cmocka_run_group_tests_name("event_render", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("event_render", tests, setup, teardown);
 }
