@@ -1,7 +1,7 @@
 # Sourced by ./run: up and down. DATA is the stack's folder, an absolute path.
 
 SERVICES=(api sender gateway webhooker)
-START_TIMEOUT_S=90
+START_TIMEOUT_S=$((90 * ${WA_TEST_SLOW:-1})) # under valgrind all takes longer
 STOP_TIMEOUT_S=120
 
 DATA=''

@@ -275,7 +275,9 @@ struct delivery_news delivery_queue_finish(struct delivery_queue *queue, struct 
 		note_success(delivery);
 	else
 		note_failure(queue, delivery, now_ms);
-	if (news.has_tripped)
+	if (result->verdict == VERDICT_GIVE_UP && delivery->outlet->state == OUTLET_OPEN)
+		delivery->outlet->state = OUTLET_PAUSED; /* until its row says what it is */
+	if (news.has_tripped || result->verdict == VERDICT_GIVE_UP)
 		return_prepared(queue, delivery->outlet, now_ms);
 	delivery_slots_look(&queue->slots, delivery->outlet, now_ms);
 	queue_look_at_lane(queue, delivery->lane, now_ms);

@@ -100,7 +100,8 @@ struct delivery_news {
 	bool has_recovered;
 	int64_t failing_for_ms; /* how long the endpoint has failed everything; -1: it does not */
 };
-/* SENDING → RECORDING. Counts the attempt. After a success the lane's next may go at once. */
+/* SENDING → RECORDING. Counts the attempt. After a success the lane's next may go at once. After
+ * GIVE_UP the endpoint takes nothing until its state is set anew. */
 struct delivery_news delivery_queue_finish(struct delivery_queue *queue, struct delivery *delivery,
 	const struct delivery_result *result, int64_t now_ms);
 /* RECORDING → gone, or WAITING for its next attempt. */

@@ -15,6 +15,7 @@ struct endpoint {
 	char *url;               /* owned; NULL until it was read */
 	bool is_failing;         /* failing_since is set in its row, or is about to be */
 	int64_t failing_for_ms;  /* when the row was read */
+	bool is_disabling;       /* its row is about to say so: what is read until then is old */
 	int n_secrets;
 	struct signature_secret secrets[SIGNATURE_SECRETS_MAX]; /* newest first */
 	struct err fault;     /* why it has none that can be used; "" */

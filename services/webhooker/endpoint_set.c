@@ -35,6 +35,7 @@ struct endpoint_set {
 	int n_notes;
 	bool is_writing;
 	struct loop_timer *write_timer;
+	int n_disabling; /* statements under way */
 };
 
 struct endpoint *endpoint_set_find(struct endpoint_set *set, int32_t webhook_id)
@@ -79,7 +80,7 @@ static void take_read(struct endpoint_set *set, int32_t webhook_id, const struct
 {
 	struct endpoint *endpoint = endpoint_set_find(set, webhook_id);
 
-	if (endpoint == NULL)
+	if (endpoint == NULL || endpoint->is_disabling)
 		return;
 	enum outlet_state before = endpoint->state;
 	if (n_rows == 0)
@@ -219,12 +220,31 @@ static void note(struct endpoint_set *set, int32_t webhook_id, bool is_failing, 
 		loop_timer_arm(set->write_timer, WRITE_AFTER_MS);
 }
 
+static void believe_rows(struct endpoint_set *set)
+{
+	struct id_node *node = NULL;
+
+	while ((node = id_table_next(&set->endpoints, node)) != NULL)
+		container_of(node, struct endpoint, node)->is_disabling = false;
+}
+
 static void on_disabled(void *ctx, const struct pg_result *result)
 {
 	struct endpoint_set *set = ctx;
 
+	if (--set->n_disabling == 0)
+		believe_rows(set);
+	/* When it failed, the endpoint says so once more. */
 	if (pg_status(result) == PG_OK && pg_affected(result) > 0)
 		loop_timer_arm(set->reread_timer, 0);
+}
+
+static void disable(
+	struct endpoint_set *set, int32_t webhook_id, const char *reason, int64_t failing_ms)
+{
+	set->n_disabling++;
+	store_endpoint_disable(
+		set->options.store, webhook_id, reason, failing_ms, on_disabled, set);
 }
 
 void endpoint_set_note(
@@ -239,15 +259,18 @@ void endpoint_set_note(
 		endpoint->is_failing = is_failing;
 		note(set, webhook_id, is_failing, ago_ms);
 	} else if (failing_for_ms > ENDPOINT_FAILING_MS) {
-		store_endpoint_disable(set->options.store, webhook_id, "failing",
-			ENDPOINT_FAILING_MS, on_disabled, set);
+		disable(set, webhook_id, "failing", ENDPOINT_FAILING_MS);
 	}
 }
 
 void endpoint_set_gone(struct endpoint_set *set, int32_t webhook_id)
 {
+	struct endpoint *endpoint = endpoint_set_find(set, webhook_id);
+
 	log_warn("endpoint_gone", log_int("webhook", webhook_id));
-	store_endpoint_disable(set->options.store, webhook_id, "gone", 0, on_disabled, set);
+	if (endpoint != NULL)
+		endpoint->is_disabling = true;
+	disable(set, webhook_id, "gone", 0);
 }
 
 /* --- time --- */

@@ -14,7 +14,7 @@
  */
 static const struct pg_stmt prepare_stmt = {"store_prepare",
 	"SELECT u.ord::int4 - 1, d.open, d.attempts,"
-	" (extract(epoch FROM d.next_attempt_at - now()) * 1000)::int8,"
+	" " STORE_DUE_IN_MS("d") ","
 	" (extract(epoch FROM now() - d.first_attempt_at) * 1000)::int8,"
 	" e.type, e.tenant_id, e.contact_id, e.created_at, e.at, e.message_id, e.data::text,"
 	" m.type, m.session_id, m.erased, m.phone,"
@@ -86,7 +86,7 @@ static const struct pg_stmt set_aside_stmt = {"store_set_aside_delivery",
 
 #define OPEN_COLUMNS                                                                               \
 	"SELECT d.webhook_id, d.sequence, d.created_at, d.tenant_id, d.contact_id, d.partition,"   \
-	" d.attempts, (extract(epoch FROM d.next_attempt_at - now()) * 1000)::int8,"               \
+	" d.attempts, " STORE_DUE_IN_MS("d") ","                                                     \
 	" (extract(epoch FROM now() - d.first_attempt_at) * 1000)::int8,"                          \
 	" (extract(epoch FROM d.last_attempt_at - d.first_attempt_at) * 1000)::int8,"              \
 	" d.event_type"                                                                            \

@@ -33,6 +33,12 @@ void *store_array(struct webhooker_store *store, int n, size_t element_bytes); /
 #define STORE_SAME_TIME(column, time)                                                              \
 	column " >= " time " AND " column " < " time " + interval '1 ms'"
 
+/* How long until its next attempt: no longer than its wait was from the start, also when the clock
+ * that both were told by has been put back since. NULL: at once. */
+#define STORE_DUE_IN_MS(table)                                                                     \
+	"(extract(epoch FROM least(" table ".next_attempt_at - now(), " table                      \
+	".next_attempt_at - " table ".last_attempt_at)) * 1000)::int8"
+
 /* For rows that are found by their key: said plainly, the planner may take an index of what is open
    for a short cut, and read all of it for each row. */
 #define STORE_STILL_OPEN(table) table ".open::int = 1"

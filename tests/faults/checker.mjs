@@ -37,6 +37,10 @@ function gather(entries) {
     rss: of('rss'),
     setAside: of('set_aside'),
     gone: of('gone'),
+    guarded: of('guarded'),
+    witness: of('witness'),
+    tried: of('tried'),
+    durability: of('durability').flatMap((d) => d.rows),
     requests: of('req'),
     faults: of('fault'),
     shown: of('shown'),
@@ -329,6 +333,7 @@ export const CHECKS = [
         if (!is_disabled) violated(`endpoint ${index} said 410 and is not disabled`);
         const late = world.hooks.filter((h) => h.index === index && h.t > t + GONE_MS);
         if (late.length > 0) violated(`endpoint ${index} said 410 and was posted to ${late.at(-1).t - t} ms later`);
+        judgeGone(world.hooks.filter((h) => h.index === index), violated);
       }
       if (!world.meta.strict_retry_after) return; // a webhooker that is killed before it has written it down may forget it
       for (const [id, list] of groupBy(world.hooks, (h) => `${h.index} ${h.id}`)) {
@@ -337,6 +342,22 @@ export const CHECKS = [
           if (list[i].t - list[i - 1].t < asked_ms - 50) violated(`${id} came again after ${list[i].t - list[i - 1].t} ms, asked for ${asked_ms}`);
         }
       }
+    },
+  },
+  {
+    name: 'what is committed is on the disk',
+    judge(world, violated) {
+      for (const { name, setting, for: whom } of world.durability) if (setting !== 'on') violated(`${name} is ${setting} for ${whom}`);
+    },
+  },
+  {
+    name: 'addresses that must not be called are not called',
+    judge(world, violated) {
+      for (const { url, how, held, saw } of world.guarded) if (!held) violated(`${url}: ${how}: ${saw}`);
+      for (const { what, address, allowed, times } of world.witness) {
+        if (what === 'connect' && !allowed.includes(address)) violated(`${times} connections to ${address}`);
+      }
+      if (world.guarded.length > 0 && !world.witness.some((w) => w.what === 'resolve')) violated('the witness saw no name resolved');
     },
   },
   {
@@ -352,7 +373,7 @@ export const CHECKS = [
     name: 'a bad endpoint slows down no other',
     judge(world, violated) {
       if (world.meta.hostile_index === undefined) return;
-      const firsts = [...groupBy(world.hooks.filter((h) => h.index !== world.meta.hostile_index), (h) => `${h.index} ${h.id}`).values()].map(([h]) => h.t - Date.parse(h.event.created_at));
+      const firsts = [...groupBy(world.hooks.filter((h) => h.index !== world.meta.hostile_index), (h) => `${h.index} ${h.event.data.contact_id}`).values()].flatMap(waitsOf);
       firsts.sort((a, b) => a - b);
       const p99 = firsts[Math.floor(firsts.length * 0.99)];
       if (!(p99 < OTHERS_P99_MS)) violated(`the others' events came after ${p99} ms (99th percentile of ${firsts.length})`);
@@ -364,6 +385,7 @@ export const CHECKS = [
       if (world.meta.expects_repeats && ![...groupBy(world.hooks, (h) => `${h.index} ${h.id}`).values()].some((list) => list.some((h) => h.answer === 'answer_and_kill') && list.length > 1)) {
         violated('no event came once more after its 200');
       }
+      for (const { what, times } of world.tried) if (times === 0) violated(`nobody came to ${what}`);
       if (world.meta.expects_lost_commits && !world.faults.some((f) => f.lost > 0)) violated('no commit was lost');
       for (const fault of world.faults) if (/^no such|is not a function/.test(fault.error ?? '')) violated(`${fault.kind}: ${fault.error}`);
     },
@@ -485,6 +507,25 @@ function judgeMemory(world, violated) {
 
 function median(numbers) {
   return [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
+}
+
+/** Of one contact's POSTs: how long each event waited for its first, once all before it had been taken. */
+function waitsOf(hooks) {
+  const waits = [];
+  let free = 0;
+  for (const [first, ...more] of [...groupBy(hooks, (h) => h.id).values()].sort(([a], [b]) => a.event.sequence - b.event.sequence)) {
+    waits.push(first.t - Math.max(free, Date.parse(first.event.created_at)));
+    free = [first, ...more].find((h) => h.answer === 200)?.t ?? Infinity;
+  }
+  return waits.filter((ms) => Number.isFinite(ms));
+}
+
+/** Of a contact to which the endpoint has said 410, nothing comes any more: its events are one process's, one after another. */
+function judgeGone(hooks, violated) {
+  for (const [contact, list] of groupBy(hooks, (h) => h.event.data.contact_id)) {
+    const said = list.findIndex((h) => h.answer === 'gone');
+    if (said >= 0 && said < list.length - 1) violated(`endpoint ${list[0].index} said 410 to contact ${contact} and got ${list[said + 1].id} ${list[said + 1].t - list[said].t} ms later`);
+  }
 }
 
 /**

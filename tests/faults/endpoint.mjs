@@ -1,5 +1,7 @@
 // The customers' endpoint, one path a webhook: writes every receipt into the history and misbehaves on command.
 import http from 'node:http';
+import net from 'node:net';
+import zlib from 'node:zlib';
 import { hash } from './random.mjs';
 
 const SLOW_MS = 4000; // beyond WA_WEBHOOK_TIMEOUT
@@ -8,6 +10,11 @@ const REFUSALS = 3;
 
 export const RETRY_AFTER_S = 2;
 const OK = 'HTTP/1.1 200 OK\r\n';
+
+function chunk(bytes) {
+  return Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from('\r\n')]);
+}
+
 // What it says at first, and then again and again.
 const HOSTILE = {
   silent: {},
@@ -17,7 +24,7 @@ const HOSTILE = {
   big_headers: { first: `${OK}`, again: `X-Filler: ${'h'.repeat(65500)}\r\n`, every_ms: 20 },
   flood: { again: 'HTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n'.repeat(100), every_ms: 20 },
   cut_body: { first: `${OK}Content-Length: 100\r\n\r\nhalf`, end: true },
-  bomb: { first: `${OK}Content-Encoding: gzip\r\nContent-Length: 1000000000\r\n\r\n`, again: Buffer.alloc(65536), every_ms: 50 },
+  bomb: { first: `${OK}Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n`, again: chunk(zlib.gzipSync(Buffer.alloc(64 << 20))), every_ms: 50 }, // 1 to 1,000
   garbage: { first: '\x00\xff not HTTP at all\r\n\r\n', end: true },
 };
 
@@ -153,5 +160,38 @@ export class FaultyEndpoint {
   async stop() {
     for (const socket of this.sockets) socket.destroy();
     await Promise.all(this.servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  }
+}
+
+/** Takes connections for https and never ends a handshake: says nothing, or a record that is always about to be whole. */
+export class StalledTls {
+  constructor(history, index, isDripping) {
+    Object.assign(this, { history, index, isDripping, sockets: new Set(), taken: 0 });
+  }
+
+  async start() {
+    this.server = net.createServer((socket) => this.stall(socket));
+    await new Promise((resolve, reject) => this.server.once('error', reject).listen(0, '127.0.0.1', resolve));
+    this.url = `https://127.0.0.1:${this.server.address().port}/`;
+    return this;
+  }
+
+  stall(socket) {
+    const begin = Date.now();
+    this.taken++;
+    this.sockets.add(socket);
+    socket.on('error', () => {}).resume();
+    if (this.isDripping) socket.write(Buffer.from([22, 3, 3, 0x3f, 0xff, 2])); // a handshake of 16 KiB, begun
+    const timer = this.isDripping && setInterval(() => socket.write('\0'), 300);
+    socket.on('close', () => {
+      clearInterval(timer);
+      this.sockets.delete(socket);
+      this.history.add('let_go', { index: this.index, mode: this.isDripping ? 'tls_drip' : 'tls_silent', after_ms: Date.now() - begin });
+    });
+  }
+
+  stop() {
+    for (const socket of this.sockets) socket.destroy();
+    return new Promise((resolve) => this.server.close(resolve));
   }
 }

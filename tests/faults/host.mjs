@@ -2,6 +2,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { openSync, closeSync } from 'node:fs';
 import { chown, mkdir, open, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -48,11 +49,17 @@ async function writeAll(file, block) {
   }
 }
 
-/** Builds the shim into the folder: {library, setMs(ms)}. */
+/** Builds what LD_PRELOAD puts into a process, of the file of that name here, into the folder. */
+export async function buildShim(folder, name) {
+  const library = path.join(folder, `${name}.so`);
+  await exec('gcc', ['-shared', '-fPIC', '-O1', '-Wall', '-Wextra', '-Werror', '-o', library, path.join(HERE, `${name}.c`), '-ldl', '-lpthread']);
+  return library;
+}
+
+/** Of a server's disk: {library, file, setMs(ms)}. */
 export async function buildSlowFsync(folder) {
-  const library = path.join(folder, 'slow_fsync.so');
+  const library = await buildShim(folder, 'slow_fsync');
   const file = path.join(folder, 'slow_fsync_ms');
-  await exec('gcc', ['-shared', '-fPIC', '-O1', '-Wall', '-Wextra', '-Werror', '-o', library, path.join(HERE, 'slow_fsync.c'), '-ldl']);
   return { library, file, setMs: (ms) => writeFile(file, String(ms)) };
 }
 
@@ -69,6 +76,20 @@ export async function findFaketime() {
 export function clockLines(library, name, seconds) {
   return [`LD_PRELOAD=${library}`, `FAKETIME=${seconds >= 0 ? '+' : ''}${seconds}`, 'FAKETIME_DONT_FAKE_MONOTONIC=1', 'DONT_FAKE_MONOTONIC=1', 'FAKETIME_NO_CACHE=1', 'NO_FAKE_STAT=1']
     .map((line) => `${name} env ${line}`);
+}
+
+/** A clock that can be put: {put(seconds), lines}. By the lines for --wiring these processes live so many seconds from the real time. */
+export async function movableClock(names, folder) {
+  const library = await buildShim(folder, 'moved_clock');
+  const name = path.join(folder, 'clock');
+  const file = await open(name, 'w', 0o644);
+  const put = async (seconds) => {
+    const bytes = Buffer.alloc(8);
+    (os.endianness() === 'LE' ? bytes.writeBigInt64LE : bytes.writeBigInt64BE).call(bytes, BigInt(seconds));
+    await file.write(bytes, 0, 8, 0); // in place: who lives by it has it mapped
+  };
+  await put(0);
+  return { put, close: () => file.close(), lines: names.flatMap((who) => [`${who} env LD_PRELOAD=${library}`, `${who} env MOVED_CLOCK_FILE=${name}`]) };
 }
 
 /** One more process of a kind, as the supervisor would start it, but not watched by it. */

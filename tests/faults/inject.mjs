@@ -193,12 +193,26 @@ export class Injector {
     await this.signal('postgres-1', 'SIGKILL', entry);
   }
 
-  async do_postgres_pause({ for_ms }, entry) {
+  /** All of its processes at once, as when the machine is switched off: none of them ends what it was about to do. */
+  async do_postgres_power(fault, entry) {
+    const pids = await this.postgresPids();
+    for (const pid of pids) this.send(pid, 'SIGSTOP'); // they die as they stand
+    for (const pid of pids) this.send(pid, 'SIGKILL');
+    entry.pids = pids.slice(0, 1);
+    entry.killed = pids.length;
+  }
+
+  /** The postmaster first. */
+  async postgresPids() {
     const postmaster = await this.stack.pid('postgres-1');
     const { stdout } = await exec('ps', ['-o', 'pid=', '--ppid', String(postmaster)]);
-    const children = stdout.split('\n').map(Number).filter(Boolean);
-    await this.pause([postmaster, ...children], for_ms, entry);
-    entry.pids = [postmaster];
+    return [postmaster, ...stdout.split('\n').map(Number).filter(Boolean)];
+  }
+
+  async do_postgres_pause({ for_ms }, entry) {
+    const pids = await this.postgresPids();
+    await this.pause(pids, for_ms, entry);
+    entry.pids = pids.slice(0, 1);
   }
 
   async do_postgres_cut({ share }, entry) {

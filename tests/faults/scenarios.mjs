@@ -3,7 +3,8 @@ import path from 'node:path';
 import { freePort } from '../integration/support/stack.mjs';
 import { until } from '../integration/support/until.mjs';
 import { ENDPOINT_SCENARIOS } from './scenarios_endpoints.mjs';
-import { ExtraProcess, buildSlowFsync, clockLines, fillDisk, findFaketime, mountSmallDisk, unmount } from './host.mjs';
+import { GUARD_SCENARIOS } from './scenarios_guard.mjs';
+import { ExtraProcess, buildSlowFsync, clockLines, fillDisk, findFaketime, mountSmallDisk, movableClock, unmount } from './host.mjs';
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -137,9 +138,26 @@ export const SCENARIOS = {
     play: (trial) => oneByOne(trial, 25_000, [1500, 3500], (random, n) => (n % 3 === 0 ? { kind: 'redis_kill' } : { kind: 'kill', target: random.pick(DAEMONS) })),
   },
 
+  clock_jumps: {
+    about: 'the clock of the whole machine is put on by an hour and back again, by ten minutes back and on again; daemons die at each jump',
+    meta: { clock_skew_s: 3600 },
+    load: {
+      fates: [{ last: '5555', contacts: 30, pause_ms: 1200 }],
+      operations: { send: 60, send_twice: 6, send_again: 6, burst: 6, cancel: 4, inbound: 8 },
+    },
+    async prepare(trial) {
+      trial.clock = await movableClock([...trial.instances, 'postgres-1', 'redis-1'], trial.data);
+    },
+    wiring: ({ clock }) => clock.lines,
+    async play(trial) {
+      for (const seconds of [3600, 0, -600, 0, 3600, 0]) await jump(trial, seconds);
+    },
+    cleanUp: async ({ clock }) => clock?.close(),
+  },
+
   postgres_restarts: {
-    about: 'Postgres is stopped, and killed, in turn',
-    play: (trial) => oneByOne(trial, 25_000, [3000, 6000], (random, n) => ({ kind: n % 2 === 0 ? 'postgres_stop' : 'postgres_kill' })),
+    about: 'Postgres is stopped, killed, and all its processes killed at once, in turn',
+    play: (trial) => oneByOne(trial, 25_000, [3000, 6000], (random, n) => ({ kind: ['postgres_stop', 'postgres_kill', 'postgres_power'][n % 3] })),
   },
 
   postgres_partition: {
@@ -184,6 +202,7 @@ export const SCENARIOS = {
   },
 
   ...ENDPOINT_SCENARIOS,
+  ...GUARD_SCENARIOS,
 };
 
 /** No room on the disk of Postgres (its tables and its log of changes), of Redis, or of the logs; then there is again. */
@@ -203,6 +222,15 @@ function diskFull(what, { size_mb, user }) {
     },
     cleanUp: async ({ data }) => unmount(path.join(data, what)),
   };
+}
+
+/** Whoever dies at that moment had its leases by the other clock. */
+async function jump({ clock, injector, history, random }, seconds) {
+  const begin = Date.now();
+  await clock.put(seconds);
+  await Promise.all(['sender', 'gateway', 'webhooker'].map((kind) => injector.fault({ kind: 'kill', target: `${kind}-${random.whole(1, 2)}` })));
+  history.add('fault', { kind: 'postgres_clock', seconds, begin, end: Date.now() });
+  await sleep(6000);
 }
 
 const SORTS_OF_POISON = 7;

@@ -1,6 +1,6 @@
 // Scenarios about customers' endpoints.
 import { until } from '../integration/support/until.mjs';
-import { HOSTILE_MODES } from './endpoint.mjs';
+import { HOSTILE_MODES, StalledTls } from './endpoint.mjs';
 import { FATES } from './workload.mjs';
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -9,15 +9,31 @@ const slower = (times) => ({ fates: FATES.map((fate) => ({ ...fate, pause_ms: ti
 
 export const ENDPOINT_SCENARIOS = {
   hostile_endpoint: {
-    about: 'an endpoint drips, never ends, floods, sends 10 MB of headers, is silent, resets, redirects; the others are served as ever',
+    about: 'an endpoint drips, never ends, floods, packs a bomb, sends 10 MB of headers, stalls in TLS, resets, redirects; others are served as ever',
     hold_s: 120,
     meta: { hostile_index: 0 },
     load: slower(4), // so that what waits, waits for the endpoint
     settings: { WA_WEBHOOK_RETRY_SCHEDULE: `300ms,500ms${',1500ms'.repeat(30)}` },
-    async play({ injector }) {
+    async play(trial) {
+      const { injector, workload } = trial;
+      const [customer] = workload.customers; // of endpoint 0
+      trial.stalled = [];
+      await until('the leases to be shared out', () => trial.watch.areLeasesShared(), 20_000); // who gives one back lets its POSTs end first
+      for (const isDripping of [false, true]) {
+        const stalled = await new StalledTls(trial.history, 0, isDripping).start();
+        stalled.hook = await customer.webhook(stalled.url, ['message_sent']);
+        trial.stalled.push(stalled);
+      }
       for (const mode of [...HOSTILE_MODES, 'reset', 'redirect', 'slow', 'error', 'down']) {
         await injector.fault({ kind: 'endpoint', target: 0, mode, for_ms: 2800 });
       }
+      for (const { hook, taken } of trial.stalled) {
+        trial.history.add('tried', { what: 'a handshake that stalls', times: taken });
+        await customer.http.delete(`/webhooks/${hook.webhook_id}`);
+      }
+    },
+    async cleanUp({ stalled = [] }) {
+      for (const server of stalled) await server.stop();
     },
   },
 

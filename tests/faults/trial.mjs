@@ -79,20 +79,29 @@ export class Trial {
     this.watch = new Watch(stack, history);
     this.watch.start();
     this.injector = new Injector(stack, history, endpoint, this);
-    const talking = this.workload.run();
+    this.talking = this.workload.run();
+    this.talking.catch(() => {}); // seen where it is waited for
     await plan.play(this);
     const calm = history.add('calm', {}).t;
     this.workload.stop(30_000);
-    await talking;
+    await this.talking;
     await this.watch.waitSettled(calm, SETTLE_MS);
     await this.workload.stopPulling();
     await this.workload.readMessages();
     await this.watch.recordLedger();
+    await this.watch.recordDurability();
     await this.watch.recordProcesses();
-    await this.watch.stop();
+  }
+
+  /** What talks to the stack and looks at it ends with it, also when the trial could not be played to its end. */
+  async fallSilent() {
+    this.workload?.abandon();
+    await this.talking?.catch(() => {});
+    await this.watch?.stop();
   }
 
   async end() {
+    await this.fallSilent();
     closeConnections();
     await this.plan.cleanUp?.(this);
     const hasFailed = !this.found || this.found.length > 0;

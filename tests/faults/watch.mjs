@@ -43,6 +43,14 @@ export class Watch {
     }
   }
 
+  /** Does each process of a kind hold as many as the other? Until then they change hands without any fault. */
+  async areLeasesShared() {
+    const rows = await this.query(
+      `SELECT kind, owner, count(*)::int AS n FROM leases WHERE kind IN ('partition', 'events') GROUP BY kind, owner`);
+    return rows.length === 4 && new Set(rows.filter((r) => r.kind === 'partition').map((r) => r.n)).size === 1 &&
+      new Set(rows.filter((r) => r.kind === 'events').map((r) => r.n)).size === 1 && rows.every((r) => r.owner !== null);
+  }
+
   async watchHealth() {
     let last = '';
     while (!this.isOver) {
@@ -112,6 +120,15 @@ export class Watch {
     const rows = await this.query(
       'SELECT tenant_id, phone, message_id, wa_message_id, session_id, body, copies, arrival::int, (extract(epoch FROM received_at) * 1000)::float8 AS received_ms FROM sandbox.ledger ORDER BY arrival');
     for (const row of rows) this.history.add('shown', row);
+  }
+
+  /** Whether what Postgres has committed is on its disk, for every role. */
+  async recordDurability() {
+    const rows = await this.query(
+      `SELECT name, setting, 'server' AS "for" FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit')
+       UNION ALL SELECT split_part(c, '=', 1), split_part(c, '=', 2), coalesce(setrole::regrole::text, '') FROM pg_db_role_setting, unnest(setconfig) c
+       WHERE c LIKE 'synchronous_commit=%'`);
+    this.history.add('durability', { rows });
   }
 
   /** Ends of processes, memory, log sizes. */

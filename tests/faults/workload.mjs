@@ -92,6 +92,12 @@ export class Workload {
     this.giveUpAt = Date.now() + patience_ms;
   }
 
+  /** Nothing more is asked for; run() ends with the calls that are under way. */
+  abandon() {
+    this.isOver = this.isPullingOver = this.isPulled = true;
+    this.giveUpAt = 0;
+  }
+
   async talk(contact) {
     const random = Random.named(this.seed, `contact ${contact.serial}`);
     await sleep(random.whole(0, contact.fate.pause_ms));

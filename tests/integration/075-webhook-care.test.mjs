@@ -148,3 +148,24 @@ test('a replay says what is wrong with it', async () => {
   const test = await customer.post(`/webhooks/${hook.webhook_id}/test`, {});
   assert.equal(test.status, 409, 'nothing would be sent');
 });
+
+test('an endpoint that fails everything for five days is disabled, and not before', async () => {
+  const endpoint = await listening(() => 500);
+  const customer = await newCustomer(stack);
+  const contact = await customer.contact();
+  const hooks = {};
+  for (const age of ['4 days 23 hours', '5 days 1 hour']) {
+    hooks[age] = await customer.webhook(endpoint.url, ['message_read']);
+    await stack.sql('UPDATE webhooks SET failing_since = now() - $2::interval WHERE public_id = $1', [hooks[age].webhook_id, age]);
+  }
+  await customer.send(contact.id, 'x');
+  const disabled = await until('the older one to be disabled', async () => {
+    const { data } = await customer.get(`/webhooks/${hooks['5 days 1 hour'].webhook_id}`);
+    return data.disabled_at && data;
+  });
+  assert.equal(disabled.disabled_reason, 'failing');
+  await until('the younger one to be tried again', () => endpoint.posts.length >= 3);
+  const { data } = await customer.get(`/webhooks/${hooks['4 days 23 hours'].webhook_id}`);
+  assert.equal(data.disabled_at, null);
+  assert.ok(data.failing_since, 'which the operator sees');
+});

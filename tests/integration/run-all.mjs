@@ -5,6 +5,7 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isAlive, SHARED_SETTINGS, startStack } from './support/stack.mjs';
+import { SLOW } from './support/until.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const wanted = process.argv.slice(2);
@@ -29,7 +30,7 @@ setInterval(() => {
 }, 1000).unref();
 try {
   process.exitCode = await new Promise((resolve) => {
-    child = spawn(process.execPath, ['--test', '--test-concurrency=2', ...files], {
+    child = spawn(process.execPath, ['--test', `--test-concurrency=${SLOW > 1 ? 1 : 2}`, ...files], {
       cwd: here,
       stdio: 'inherit',
       env: { ...process.env, WA_TEST_DATA: stack.data },

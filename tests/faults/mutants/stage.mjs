@@ -32,16 +32,8 @@ export class Stage extends Workload {
       if (made.status !== 201) throw new Error(`POST /sessions: ${made.status} ${JSON.stringify(made.data)}`);
       await this.until('the session to be connected', async () => (await customer.get(`/sessions/${made.data.session_id}`)).data.state === 'connected');
     }
-    await this.until('the leases to be shared out', () => this.areLeasesShared());
+    await this.until('the leases to be shared out', () => this.watch.areLeasesShared());
     this.pullers = [this.pull(customer)];
-  }
-
-  /** Does each process of a kind hold as many as the other? Until then they change hands without any fault. */
-  async areLeasesShared() {
-    const rows = await this.watch.query(
-      `SELECT kind, owner, count(*)::int AS n FROM leases WHERE kind IN ('partition', 'events') GROUP BY kind, owner`);
-    return rows.length === 4 && new Set(rows.filter((r) => r.kind === 'partition').map((r) => r.n)).size === 1 &&
-      new Set(rows.filter((r) => r.kind === 'events').map((r) => r.n)).size === 1 && rows.every((r) => r.owner !== null);
   }
 
   async contact(fate = '5555') {

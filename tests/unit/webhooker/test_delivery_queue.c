@@ -494,6 +494,25 @@ static void TEST(what_is_owed_to_a_gone_endpoint_is_forgotten)
 	assert_int_equal(delivery_queue_add(queue, &row, now), DELIVERY_TAKEN);
 }
 
+static void TEST(an_endpoint_that_says_it_is_gone_takes_nothing_more)
+{
+	add(1, 5, 10);
+	struct delivery *delivery = start_one();
+	add(1, 5, 11);
+	add(1, 6, 12);
+	delivery_queue_prepared(queue, delivery_queue_claim(queue, now), now);
+	end(delivery, VERDICT_GIVE_UP);
+	start_none();
+	now += DAY_MS;
+	start_none();
+	assert_int_equal(delivery_queue_figures(queue).n_claimed, 0);
+	/* What its row says decides: here nobody had written it down. */
+	delivery_queue_set_outlet(queue, 1, OUTLET_OPEN, false, 0, now);
+	int n;
+	(void)start_all(&n);
+	assert_int_equal(n, 2);
+}
+
 static void count_sending(void *ctx, struct delivery *delivery)
 {
 	assert_int_equal(delivery->state, DELIVERY_SENDING);
@@ -689,6 +708,7 @@ int main(void)
 		story(our_own_faults_trip_nothing),
 		story(nothing_goes_to_an_unknown_or_paused_endpoint),
 		story(what_is_owed_to_a_gone_endpoint_is_forgotten),
+		story(an_endpoint_that_says_it_is_gone_takes_nothing_more),
 		story(a_partition_is_closed_wound_down_and_dropped),
 		story(a_result_of_an_older_claim_finds_nothing),
 		story(a_row_that_says_later_waits_until_then),
