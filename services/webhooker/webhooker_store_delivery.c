@@ -1,15 +1,16 @@
 /* Deliveries: read to be sent, recorded, swept. */
 #include "services/webhooker/webhooker_store_internal.h"
 
-#define CLOCK_STEP_MS     300000 /* by which Postgres's clock may have been set back since an event */
-#define EARLIER_WITHIN_MS 60000 /* of an event: those before it may have a later time */
+/* Those before an event may have a later time, by as much as Postgres's clock was put back. */
+#define EARLIER_WITHIN_MS 7200000
+#define EARLIER_WITHIN    "interval '2 hours'"
 
 /* clang-format off */
 
 /*
  * Each key's rows are looked up by themselves (LATERAL … LIMIT 1): a probe of an index of one day,
- * whatever the tables' sizes. $6 to $9 span all the keys, so that other days' partitions are left
- * out before the first probe. `earlier`: a contact's events become visible in the order of their
+ * whatever the tables' sizes. $6 to $9 hold for all the keys, so that other days' partitions are
+ * left out before the first probe. `earlier`: a contact's events become visible in the order of their
  * numbers, so what is not seen here is not there.
  */
 static const struct pg_stmt prepare_stmt = {"store_prepare",
@@ -23,9 +24,9 @@ static const struct pg_stmt prepare_stmt = {"store_prepare",
 	" (SELECT string_agg(x.sequence::text, ',') FROM deliveries x"
 	"  WHERE x.open AND x.webhook_id = u.webhook_id AND x.contact_id = u.contact_id"
 	"  AND x.sequence < u.sequence"
-	"  AND x.created_at >= $8::timestamptz AND x.created_at < $9::timestamptz"
+	"  AND x.created_at >= now() - $8::int8 * interval '1 ms' AND x.created_at < $9::timestamptz"
 	"  AND x.created_at >= now() - u.look_back_ms * interval '1 ms'"
-	"  AND x.created_at < u.created_at + interval '1 minute'),"
+	"  AND x.created_at < u.created_at + " EARLIER_WITHIN "),"
 	" (extract(epoch FROM d.last_attempt_at - d.first_attempt_at) * 1000)::int8"
 	" FROM unnest($1::int4[], $2::int8[], $3::timestamptz[], $4::int4[], $5::int8[])"
 	"  WITH ORDINALITY AS u(webhook_id, sequence, created_at, contact_id, look_back_ms, ord)"
@@ -92,10 +93,12 @@ static const struct pg_stmt set_aside_stmt = {"store_set_aside_delivery",
 	" d.event_type"                                                                            \
 	" FROM deliveries d WHERE d.open AND d.partition = $1::int2 "
 
+/* What has a time to come is not young either: the clock was put back since. */
 static const struct pg_stmt sweep_stmt = {"store_sweep",
 	OPEN_COLUMNS
 	"AND (d.webhook_id, d.sequence) > ($2::int4, $3::int8)"
-	" AND d.created_at < now() - $4::int8 * interval '1 ms'"
+	" AND (d.created_at < now() - $4::int8 * interval '1 ms'"
+	"  OR d.created_at > now() + interval '1 minute')"
 	" ORDER BY d.webhook_id, d.sequence LIMIT $5::int4"};
 
 static const struct pg_stmt refill_stmt = {"store_refill",
@@ -160,8 +163,7 @@ void store_prepare(struct webhooker_store *store, const struct store_key *keys, 
 			look_back_ms = keys[i].look_back_ms;
 	}
 	param_span(params, &span);
-	pg_param_time(
-		params, span.last - look_back_ms - CLOCK_STEP_MS); /* now() is later than `last` */
+	pg_param_int8(params, look_back_ms);
 	pg_param_time(params, span.last + EARLIER_WITHIN_MS + 1);
 	store_run(store, STORE_READ, &prepare_stmt, fn, ctx);
 }

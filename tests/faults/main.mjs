@@ -15,6 +15,8 @@ import { checkSteps } from './steps_check.mjs';
 import { Trial } from './trial.mjs';
 import { FATES } from './workload.mjs';
 
+const END_MS = 20_000;
+
 const HELP = `tests/faults/run [options]
 tests/faults/run mutants …   takes protections away and demands that the checker notices (mutants --help)
 tests/faults/run steps [SCENARIO…]   plays the mutants' scenarios with the tree as it is
@@ -121,3 +123,8 @@ await main().catch((error) => {
   console.log(error.message);
   process.exitCode = 1;
 });
+// Everything has been told to end. What does not would keep a failed run going for ever.
+setTimeout(() => {
+  console.log(`still under way: ${process.getActiveResourcesInfo().join(', ')}`);
+  process.exit(1);
+}, END_MS).unref();

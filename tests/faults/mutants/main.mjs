@@ -104,7 +104,7 @@ async function perform(scenario, stack, history, endpoint, steps) {
     await watch.recordLedger();
     await watch.recordProcesses();
   } finally {
-    stage.isPulled = true;
+    stage.abandon();
     await watch.stop();
   }
 }
