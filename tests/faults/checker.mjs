@@ -37,6 +37,7 @@ function gather(entries) {
     rss: of('rss'),
     setAside: of('set_aside'),
     gone: of('gone'),
+    hostile: of('hostile')[0],
     guarded: of('guarded'),
     witness: of('witness'),
     tried: of('tried'),
@@ -373,10 +374,11 @@ export const CHECKS = [
     name: 'a bad endpoint slows down no other',
     judge(world, violated) {
       if (world.meta.hostile_index === undefined) return;
-      const firsts = [...groupBy(world.hooks.filter((h) => h.index !== world.meta.hostile_index), (h) => `${h.index} ${h.event.data.contact_id}`).values()].flatMap(waitsOf);
-      firsts.sort((a, b) => a - b);
-      const p99 = firsts[Math.floor(firsts.length * 0.99)];
-      if (!(p99 < OTHERS_P99_MS)) violated(`the others' events came after ${p99} ms (99th percentile of ${firsts.length})`);
+      const begin = world.hostile?.t ?? 0; // until then all were well: so slow is the machine by itself
+      const waits = [...groupBy(world.hooks.filter((h) => h.index !== world.meta.hostile_index), (h) => `${h.index} ${h.event.data.contact_id}`).values()].flatMap(waitsOf);
+      const before = p99(waits.filter((w) => w.t < begin)) ?? 0;
+      const after = p99(waits.filter((w) => w.t >= begin));
+      if (!(after < Math.max(OTHERS_P99_MS, 2 * before))) violated(`the others' events came after ${after} ms (99th percentile), before that after ${before} ms`);
     },
   },
   {
@@ -509,15 +511,20 @@ function median(numbers) {
   return [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
 }
 
-/** Of one contact's POSTs: how long each event waited for its first, once all before it had been taken. */
+function p99(waits) {
+  const sorted = waits.map(({ ms }) => ms).sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length * 0.99)];
+}
+
+/** Of one contact's POSTs: when each event came first, and how long it had waited once all before it had been taken. */
 function waitsOf(hooks) {
   const waits = [];
   let free = 0;
   for (const [first, ...more] of [...groupBy(hooks, (h) => h.id).values()].sort(([a], [b]) => a.event.sequence - b.event.sequence)) {
-    waits.push(first.t - Math.max(free, Date.parse(first.event.created_at)));
+    waits.push({ t: first.t, ms: first.t - Math.max(free, Date.parse(first.event.created_at)) });
     free = [first, ...more].find((h) => h.answer === 200)?.t ?? Infinity;
   }
-  return waits.filter((ms) => Number.isFinite(ms));
+  return waits.filter(({ ms }) => Number.isFinite(ms));
 }
 
 /** Of a contact to which the endpoint has said 410, nothing comes any more: its events are one process's, one after another. */

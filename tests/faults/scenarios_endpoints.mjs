@@ -19,6 +19,8 @@ export const ENDPOINT_SCENARIOS = {
       const [customer] = workload.customers; // of endpoint 0
       trial.stalled = [];
       await until('the leases to be shared out', () => trial.watch.areLeasesShared(), 20_000); // who gives one back lets its POSTs end first
+      await sleep(6000); // with which the checker compares
+      trial.history.add('hostile', {});
       for (const isDripping of [false, true]) {
         const stalled = await new StalledTls(trial.history, 0, isDripping).start();
         stalled.hook = await customer.webhook(stalled.url, ['message_sent']);
