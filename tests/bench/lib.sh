@@ -125,6 +125,12 @@ forget_messages() {
 	node --input-type=module -e "import {redisCommand} from './tests/integration/support/redis.mjs'; await redisCommand(process.env.URL, ['FLUSHALL'])"
 }
 
+# A checkpoint, as a database that has run for a while has had: its log goes on in files that exist, in place of making each of them.
+settle_postgres() {
+	local address=${WA_DATABASE_URL##*@}
+	psql "postgresql://postgres:$(cat "$WORK/data/secrets/postgres")@${address%%/*}/postgres" -qc CHECKPOINT
+}
+
 note() { # name, a line of JSON
 	echo "  $1: $2"
 	echo "$2" >>"$WORK/$1.json"
