@@ -1,10 +1,13 @@
 # Sourced by ./run: the test suites and the benchmarks. Each adds what it saw to PASSED and FAILED.
 
-SUITES=(layers unit fuzz whatsapp worker integration faults)
+# A whole run, in two halves side by side: most of what suites do is wait.
+SUITES=(layers unit fuzz integration)
+BESIDE=(whatsapp worker faults)
 PASSED=0
 FAILED=0
 TEST_DIR=''
 SUITE_PID='' # the process group that runs the suite, while it runs
+BESIDE_PID=''
 SUITE_LIMIT_S=3600
 
 tally() {
@@ -38,14 +41,20 @@ tally_log() {
   tally "$(sum "$3" "$2")" "$failed"
 }
 
+# tally_line STATUS LOG: by its last «N passed, N failed».
+tally_line() {
+  local line passed=0 failed=0
+  line=$(grep -Eo '[0-9]+ passed, [0-9]+ failed' "$2" | tail -n 1) || true
+  [ -z "$line" ] || read -r passed _ failed _ <<<"$line"
+  [ "$1" -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
+  tally "$passed" "$failed"
+}
+
 # suite_script SCRIPT ARGUMENT...: a script whose last line is «N passed, N failed».
 suite_script() {
-  local log=$TEST_DIR/suite.log status=0 line passed=0 failed=0
+  local log=$TEST_DIR/suite.log status=0
   guarded "$log" "$@" || status=$?
-  line=$(grep -Eo '[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1) || true
-  [ -z "$line" ] || read -r passed _ failed _ <<<"$line"
-  [ "$status" -eq 0 ] || [ "$failed" -gt 0 ] || failed=1
-  tally "$passed" "$failed"
+  tally_line "$status" "$log"
 }
 
 suite_unit() {
@@ -60,12 +69,7 @@ suite_unit() {
 
 node_packages() {
   packages_install "$PACKAGES_NODE"
-  [ -e "$1/package-lock.json" ] || return 0
-  [ ! "$1/node_modules/.package-lock.json" -nt "$1/package-lock.json" ] || return 0
-  npm ci --prefix "$1" --no-audit --no-fund >"$TEST_DIR/npm.log" 2>&1 || {
-    tail -n 20 "$TEST_DIR/npm.log" >&2
-    die "npm ci failed in $1 (above)"
-  }
+  [ ! -e "$1/package-lock.json" ] || npm_install "$1" || die "npm ci failed in $1 (above)"
 }
 
 # suite_node COMMAND...: something that ends with the summary of Node's test runner.
@@ -137,6 +141,22 @@ suite_run() {
   stacks_stop
 }
 
+# A run of its own, which ends when this one does; what it says comes when the others have said theirs.
+beside_start() {
+  local folder
+  for folder in tests/integration tests/whatsapp "$WORKER_DIR"; do node_packages "$folder"; done
+  setpriv --pdeathsig TERM "$ROOT/run" test "$@" "${BESIDE[@]}" >"$TEST_DIR/beside.log" 2>&1 </dev/null &
+  BESIDE_PID=$!
+}
+
+beside_end() {
+  local status=0
+  wait "$BESIDE_PID" || status=$?
+  BESIDE_PID=''
+  cat "$TEST_DIR/beside.log"
+  tally_line "$status" "$TEST_DIR/beside.log"
+}
+
 # Every stack that was started since, wherever its data is: ./run up noted it.
 stacks_stop() {
   local data
@@ -151,10 +171,11 @@ on_test_exit() {
   local status=$?
   trap - EXIT
   trap '' INT TERM HUP
-  if [ -n "$SUITE_PID" ]; then
-    kill -TERM "$SUITE_PID" 2>/dev/null || true
-    wait "$SUITE_PID" || true
-  fi
+  local pid
+  for pid in $SUITE_PID $BESIDE_PID; do
+    kill -TERM "$pid" 2>/dev/null || true
+    wait "$pid" || true
+  done
   stacks_stop
   rm -rf "$TEST_DIR"
   exit "$status"
@@ -231,6 +252,7 @@ suites_test() {
     [ "${#names[@]}" -gt 0 ] || names=(unit integration)
   fi
   if [ "${#names[@]}" -eq 0 ]; then
+    if [ "$sanitize" = no ]; then beside_start; else beside_start --sanitize; fi
     for name in "${SUITES[@]}"; do
       if [ "$name" = fuzz ] && [ -n "$(packages_missing "$PACKAGES_FUZZ")" ]; then
         say "(fuzz is left out: it needs clang; ./run test fuzz installs it)"
@@ -247,6 +269,7 @@ suites_test() {
       suite_run "$name" "${arguments[@]}"
     fi
   done
+  [ -z "$BESIDE_PID" ] || beside_end
   [ "$sanitize" = no ] || reports_tally "$TEST_DIR/sanitizer"
   [ "$VALGRIND" = no ] || reports_tally "$MEMCHECK_DIR"
   say "$PASSED passed, $FAILED failed"
