@@ -8,6 +8,7 @@
 #include "common/base/secret_box.h"
 #include "common/base/url_guard.h"
 #include "common/daemon/daemon.h"
+#include "common/daemon/media_store.h"
 #include "common/io/http_server.h"
 #include "common/io/redis_conn.h"
 #include "common/io/stream_writer.h"
@@ -28,12 +29,14 @@ struct api {
 	struct daemon *daemon;
 	struct loop *loop;
 	bool development;
-	bool has_baileys; /* sessions of that engine can be made */
+	bool has_baileys;           /* sessions of that engine can be made */
 	struct strview admin_token; /* borrowed from the settings; empty: none */
 	struct cursor_key cursor_key;
 	struct pool *pool;
 	struct secret_box *secrets;
 	struct media_links *media_links;
+	struct media_store media_store;
+	struct media_sweep *media_sweep; /* NULL: there is no object store */
 	struct url_guard *guard;
 	struct api_store *store;
 	struct redis_conn *redis;

@@ -53,8 +53,11 @@ static const struct pg_stmt erasure_step = {"api_erasure_step",
 	" WHERE q.media_sha256 IS NOT NULL) FROM pick"};
 
 static const struct pg_stmt media_drop = {"api_media_drop",
-	"DELETE FROM media d WHERE d.sha256 = ANY($1::text[])"
-	" AND NOT EXISTS (SELECT FROM messages m WHERE m.media_sha256 = d.sha256)"};
+	"WITH gone AS (DELETE FROM media d WHERE d.sha256 = ANY($1::text[])"
+	" AND NOT EXISTS (SELECT FROM messages m WHERE m.media_sha256 = d.sha256)"
+	" RETURNING d.object)"
+	" INSERT INTO media_loose (object, doomed)"
+	" SELECT g.object, true FROM gone g WHERE g.object IS NOT NULL"};
 
 static const struct pg_stmt erasure_finish = {"api_erasure_finish",
 	"WITH f AS (UPDATE contacts c SET erasing = false WHERE c.id = $1::int4 AND NOT EXISTS ("

@@ -1,6 +1,7 @@
 /* GET /media/{sha256}, by a key or by a signed link. */
 #include <string.h>
 
+#include "common/base/log.h"
 #include "services/api/api_reply.h"
 #include "services/api/api_store_media.h"
 #include "services/api/handlers.h"
@@ -24,6 +25,65 @@ static const char *content_type_checked(struct api_call *call, struct strview ty
 	return pool_sv_cstr(call->pool, type);
 }
 
+static void reply_file(struct api_call *call, const char *content_type, struct strview bytes)
+{
+	api_reply_header(call, "Content-Disposition", SV_LIT("attachment"));
+	api_reply_header(call, "X-Content-Type-Options", SV_LIT("nosniff"));
+	api_reply_header(call, "Content-Security-Policy", SV_LIT("default-src 'none'; sandbox"));
+	api_reply_header(call, "Referrer-Policy", SV_LIT("no-referrer"));
+	api_reply_header(call, "Cache-Control", SV_LIT("private, no-store"));
+	api_reply_raw(call, 200, content_type, bytes);
+}
+
+/* --- in the object store --- */
+
+struct object_ask {
+	const char *content_type;
+	const char *object;
+	int64_t size_bytes;
+};
+
+static void reply_unavailable(struct api_call *call)
+{
+	api_reply_retry(call, PROBLEM_MEDIA_UNAVAILABLE, 5,
+		"The store of media files does not give it at the moment");
+}
+
+static void on_object(void *ctx, const struct object_answer *answer)
+{
+	struct api_call *call = ctx;
+	const struct object_ask *ask = call->state;
+	bool is_whole = (int64_t)answer->bytes.len == ask->size_bytes;
+
+	if (answer->end == OBJECT_DONE && is_whole) {
+		reply_file(call, ask->content_type, answer->bytes);
+		return;
+	}
+	log_warn("media_get_failed", log_text("object", ask->object),
+		log_int("bytes", (int64_t)answer->bytes.len), log_err(&answer->err));
+	if (answer->end == OBJECT_ABSENT) /* erased meanwhile, or lost by the store */
+		api_reply_not_found(call, "Media");
+	else
+		reply_unavailable(call);
+}
+
+static void ask_store(struct api_call *call, const struct store_media *media)
+{
+	struct object_store *objects = call->api->media_store.objects;
+	struct object_ask *ask = pool_new_in(call->pool, struct object_ask);
+
+	if (objects == NULL) {
+		log_error("media_store_unnamed", log_sv("object", media->object));
+		reply_unavailable(call);
+		return;
+	}
+	ask->content_type = content_type_checked(call, media->content_type);
+	ask->object = pool_sv_cstr(call->pool, media->object);
+	ask->size_bytes = media->size_bytes;
+	call->state = ask;
+	(void)object_get(objects, ask->object, ask->size_bytes, on_object, call);
+}
+
 static void on_media(void *ctx, const struct pg_result *result)
 {
 	struct api_call *call = ctx;
@@ -31,12 +91,10 @@ static void on_media(void *ctx, const struct pg_result *result)
 	if (!api_call_pg_found(call, result, "Media"))
 		return;
 	struct store_media media = store_media_at(result);
-	api_reply_header(call, "Content-Disposition", SV_LIT("attachment"));
-	api_reply_header(call, "X-Content-Type-Options", SV_LIT("nosniff"));
-	api_reply_header(call, "Content-Security-Policy", SV_LIT("default-src 'none'; sandbox"));
-	api_reply_header(call, "Referrer-Policy", SV_LIT("no-referrer"));
-	api_reply_header(call, "Cache-Control", SV_LIT("private, no-store"));
-	api_reply_raw(call, 200, content_type_checked(call, media.content_type), media.bytes);
+	if (sv_is_null(media.object))
+		reply_file(call, content_type_checked(call, media.content_type), media.bytes);
+	else
+		ask_store(call, &media);
 }
 
 static bool is_hash(struct strview text)

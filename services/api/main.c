@@ -9,6 +9,7 @@
 #include "services/api/backlog.h"
 #include "services/api/key_cache.h"
 #include "services/api/key_use.h"
+#include "services/api/media_sweep.h"
 #include "services/api/message_accept.h"
 #include "services/api/request_stats.h"
 #include "services/api/system_health.h"
@@ -24,6 +25,8 @@ static void api_stop(void *service)
 	/* Whoever might still answer a request goes before the server does. */
 	message_accept_free(&api->accept);
 	wind_down_free(&api->wind_down);
+	media_sweep_free(&api->media_sweep);
+	media_store_close(&api->media_store);
 	backlog_free(&api->backlog);
 	key_use_free(&api->key_use);
 	api_store_free(&api->store);
@@ -133,6 +136,8 @@ static void make_store(struct api *api, const struct settings *settings)
 	api->key_use = key_use_new(api->loop, api->store);
 	api->backlog = backlog_new(api->store, setting_int(settings, SETTING_TENANT_BACKLOG));
 	api->wind_down = wind_down_new(api->loop, api->store);
+	if (api->media_store.objects != NULL)
+		api->media_sweep = media_sweep_new(api->loop, api->store, api->media_store.objects);
 	api->accept = message_accept_new(api, url, timeout_ms);
 	api->system_health = system_health_new(api);
 }
@@ -198,7 +203,8 @@ static void *api_start(struct daemon *daemon, struct err *err)
 	api->redis_part = health_part_new(daemon_health(daemon), "redis");
 	api->stats = request_stats_new(daemon_metrics(daemon));
 	api->drain_timer = loop_timer_new(api->loop, "api_drain", on_drain_look, api);
-	if (make_secrets(api, settings, err) != 0 || make_redis(api, settings, err) != 0) {
+	if (make_secrets(api, settings, err) != 0 || make_redis(api, settings, err) != 0 ||
+		media_store_open(&api->media_store, api->loop, settings, err) != 0) {
 		api_stop(api);
 		return NULL;
 	}

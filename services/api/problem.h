@@ -33,6 +33,7 @@
 	PROBLEM(NOT_IMPLEMENTED, "not_implemented", 501, "Not implemented")                        \
 	PROBLEM(OVERLOADED, "overloaded", 503, "Overloaded")                                       \
 	PROBLEM(DATABASE_UNAVAILABLE, "database_unavailable", 503, "Database unavailable")         \
+	PROBLEM(MEDIA_UNAVAILABLE, "media_unavailable", 503, "Media store unavailable")            \
 	PROBLEM(OUTCOME_UNKNOWN, "outcome_unknown", 503, "Outcome unknown")                        \
 	PROBLEM(HTTP_VERSION, "http_version", 505, "HTTP version not supported")
 

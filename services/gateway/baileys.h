@@ -21,6 +21,7 @@ struct baileys { /* of this process */
 	struct secret_box *box;
 	struct pg_conn *conn;       /* keys, and what the worker asks for; NULL: it cannot work */
 	struct pg_conn *media_conn; /* a large file holds up no key */
+	struct media_keeper *keeper;
 	struct baileys_worker *worker;
 	TAILQ_HEAD(, baileys_line) lines;
 	struct keyed *by_number;

@@ -1,9 +1,11 @@
 /* A question, a query, an answer. What cannot be answered breaks the line: its worker must not go
  * on with keys of which nobody knows whether they are kept. */
 #include "common/base/check.h"
+#include "common/base/log.h"
 #include "common/base/mem.h"
 #include "services/gateway/baileys.h"
 #include "services/gateway/baileys_store.h"
+#include "services/gateway/media_keep.h"
 
 /* Of the 256 that a connection takes. */
 #define ASKS_PAUSE  192
@@ -19,6 +21,12 @@ struct baileys_ask {
 	int64_t request;
 	struct strview *names; /* of KEYS_READ */
 	int n_names;
+	/* Of MEDIA_READ, when the file lies in the object store. */
+	int64_t offset;
+	int64_t size;
+	int64_t total;
+	struct strview content_type;
+	struct object_call *get;
 };
 
 static struct baileys_ask *ask_new(struct baileys_line *line, const struct baileys_frame *frame)
@@ -39,6 +47,7 @@ static void ask_free(struct baileys_ask *ask)
 {
 	struct baileys *baileys = ask->line->baileys;
 	struct pool *pool = ask->pool;
+	object_call_cancel(&ask->get);
 	TAILQ_REMOVE(&ask->line->asks, ask, link);
 	if (--baileys->n_asks <= ASKS_RESUME)
 		baileys_worker_pause(baileys->worker, false);
@@ -230,19 +239,46 @@ static void on_sent(void *ctx, const struct pg_result *result)
 
 /* --- media --- */
 
+static void tell_media(struct baileys_ask *ask, struct strview bytes)
+{
+	struct strbuf out = STRBUF_INIT;
+	struct baileys_writer writer;
+	begin(&writer, &out, "media", 5, ask);
+	baileys_write_int(&writer, ask->total);
+	baileys_write_text(&writer, ask->content_type);
+	baileys_write_bytes(&writer, bytes);
+	finish(&writer, &out, ask);
+}
+
+/* Without it the message is not sent now, but tried again. */
+static void on_object(void *ctx, const struct object_answer *answer)
+{
+	struct baileys_ask *ask = ctx;
+	ask->get = NULL;
+	if (answer->end != OBJECT_DONE)
+		log_warn("media_get_failed", log_int("session", ask->line->session_id),
+			log_err(&answer->err));
+	tell_media(ask, answer->end == OBJECT_DONE ? answer->bytes : SV_NULL);
+}
+
 static void on_media(void *ctx, const struct pg_result *result)
 {
 	struct baileys_ask *ask = ctx;
 	if (!is_answered(ask, result))
 		return;
+	struct object_store *objects = media_keeper_objects(ask->line->baileys->keeper);
 	bool is_there = pg_rows(result) > 0;
-	struct strbuf out = STRBUF_INIT;
-	struct baileys_writer writer;
-	begin(&writer, &out, "media", 5, ask);
-	baileys_write_int(&writer, is_there ? pg_int(result, 0, 0) : 0);
-	baileys_write_text(&writer, is_there ? pg_text(result, 0, 1) : SV_NULL);
-	baileys_write_bytes(&writer, is_there ? pg_bytes(result, 0, 2) : SV_NULL);
-	finish(&writer, &out, ask);
+	bool is_object = is_there && !pg_is_null(result, 0, 3);
+	ask->total = is_there ? pg_int(result, 0, 0) : 0;
+	ask->content_type = is_there ? pool_sv(ask->pool, pg_text(result, 0, 1)) : SV_NULL;
+	if (is_object && objects != NULL) {
+		const char *name = pool_sv_cstr(ask->pool, pg_text(result, 0, 3));
+		ask->get = object_get_part(objects, name, ask->offset, ask->size, on_object, ask);
+		return;
+	}
+	if (is_object)
+		log_error("media_store_unnamed", log_int("session", ask->line->session_id));
+	tell_media(ask, is_there && !is_object ? pg_bytes(result, 0, 2) : SV_NULL);
 }
 
 static void read_media(struct baileys_line *line, const struct baileys_frame *frame)
@@ -254,6 +290,8 @@ static void read_media(struct baileys_line *line, const struct baileys_frame *fr
 		return;
 	}
 	struct baileys_ask *ask = ask_new(line, frame);
+	ask->offset = offset;
+	ask->size = size;
 	baileys_store_media(line->baileys->media_conn, frame->fields[MEDIA_READ_SHA256].text,
 		offset, size, on_media, ask);
 }

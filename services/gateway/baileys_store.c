@@ -84,7 +84,7 @@ static const struct pg_stmt sent_stmt = {
 static const struct pg_stmt media_stmt = {
 	.name = "baileys_media",
 	.sql = "SELECT d.size_bytes, d.content_type,"
-	       " substring(d.bytes FROM $2::int4 + 1 FOR $3::int4)"
+	       " substring(d.bytes FROM $2::int4 + 1 FOR $3::int4), d.object"
 	       " FROM media d"
 	       " WHERE d.sha256 = $1::text",
 };

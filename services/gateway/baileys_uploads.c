@@ -1,16 +1,18 @@
-/* Files that WhatsApp's users sent, in parts from the worker, whole to Postgres, by their hash. */
+/* Files that WhatsApp's users sent, in parts from the worker, whole to where they are kept, by
+ * their hash. */
 #include <string.h>
 
 #include "common/base/check.h"
 #include "common/base/digest.h"
 #include "common/base/mem.h"
 #include "services/gateway/baileys.h"
-#include "services/gateway/gateway_store_inbound.h"
 #include "services/gateway/media_fetch.h"
+#include "services/gateway/media_keep.h"
 
 #define FILES_MAX      8
 #define PART_MAX       262144
 #define TYPE_MAX_BYTES 127
+#define KEEP_WAIT_MS   45000 /* the worker waits a minute */
 
 struct upload {
 	TAILQ_ENTRY(upload) link;
@@ -20,7 +22,8 @@ struct upload {
 	char *content_type;
 	struct strbuf bytes;
 	bool is_too_large; /* what follows of it is thrown away */
-	bool is_whole;     /* on its way to Postgres */
+	bool is_whole;     /* on its way to where it is kept */
+	struct media_keep *keep;
 	char sha256[MEDIA_SHA256_SIZE];
 };
 
@@ -41,7 +44,7 @@ struct baileys_uploads *baileys_uploads_new(struct baileys *baileys)
 static void upload_free(struct upload *upload)
 {
 	struct baileys_uploads *uploads = upload->uploads;
-	pg_conn_forget(uploads->baileys->media_conn, upload);
+	media_keep_cancel(&upload->keep);
 	TAILQ_REMOVE(&uploads->files, upload, link);
 	uploads->n_files--;
 	strbuf_deinit(&upload->bytes);
@@ -107,13 +110,15 @@ static void answer(struct upload *upload, struct strview sha256)
 	upload_free(upload);
 }
 
-static void on_kept(void *ctx, const struct pg_result *result)
+static void on_kept(void *ctx, enum media_keep_end end, const struct err *err)
 {
 	struct upload *upload = ctx;
-	if (pg_status(result) == PG_OK)
+	(void)err;
+	upload->keep = NULL;
+	if (end == MEDIA_KEEP_DONE)
 		answer(upload, sv_from(upload->sha256));
-	else if (pg_is_retryable(result))
-		baileys_line_break(upload->line, "Postgres is away"); /* frees it */
+	else if (end == MEDIA_KEEP_LATER)
+		baileys_line_break(upload->line, "files cannot be kept now"); /* frees it */
 	else
 		answer(upload, SV_NULL);
 }
@@ -127,8 +132,15 @@ static void keep(struct upload *upload)
 	ASSERT(hex.len < sizeof(upload->sha256));
 	memcpy(upload->sha256, hex.data, hex.len + 1);
 	strbuf_deinit(&hex);
-	gateway_store_media(upload->uploads->baileys->media_conn, SV_NULL, sv_from(upload->sha256),
-		sv_from(upload->content_type), strbuf_view(&upload->bytes), on_kept, upload);
+	struct media_file_kept file = {
+		.message_id = SV_NULL,
+		.sha256 = sv_from(upload->sha256),
+		.content_type = sv_from(upload->content_type),
+		.bytes = strbuf_view(&upload->bytes),
+		.wait_ms = KEEP_WAIT_MS,
+	};
+	upload->keep = media_keep_start(upload->uploads->baileys->keeper, &file, on_kept, upload);
+	strbuf_deinit(&upload->bytes);
 }
 
 void baileys_uploads_take(struct baileys_uploads *uploads, struct baileys_line *line,

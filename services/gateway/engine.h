@@ -55,6 +55,8 @@
 #include "common/model/verdict.h"
 #include "services/gateway/session_state.h"
 
+struct media_keeper;
+
 struct engine_session { /* the session's row */
 	int32_t session_id;
 	int64_t epoch;     /* of the lease: tells one owner's time from the next's */
@@ -157,6 +159,7 @@ struct engine_host { /* borrowed, lives as long as the process */
 	struct loop *loop;
 	const struct settings *settings;
 	struct metrics *metrics;
+	struct media_keeper *keeper; /* of the files that its users send */
 };
 
 enum engine_close {

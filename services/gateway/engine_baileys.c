@@ -153,6 +153,7 @@ static void *baileys_start(const struct engine_host *host)
 	struct err err;
 	baileys->loop = host->loop;
 	baileys->settings = host->settings;
+	baileys->keeper = host->keeper;
 	TAILQ_INIT(&baileys->lines);
 	baileys->by_number = keyed_new();
 	baileys->turn = loop_turn_new(host->loop, "baileys", on_turn, baileys);

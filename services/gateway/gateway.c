@@ -10,6 +10,7 @@
 #include "services/gateway/in_flight.h"
 #include "services/gateway/inbound.h"
 #include "services/gateway/media.h"
+#include "services/gateway/media_keep.h"
 #include "services/gateway/moves.h"
 #include "services/gateway/pairing.h"
 #include "services/gateway/progress.h"
@@ -99,6 +100,7 @@ static void gateway_stop(void *service)
 	pairing_free(&gateway->pairing);
 	inbound_free(&gateway->inbound);
 	media_free(&gateway->media);
+	media_keeper_free(&gateway->keeper);
 	claim_free(&gateway->claim);
 	moves_free(&gateway->moves);
 	progress_free(&gateway->progress);
@@ -126,6 +128,10 @@ static int start_outer_parts(struct gateway *gateway, struct err *err)
 	gateway->writer = stream_writer_new(gateway->loop, gateway->redis);
 	gateway->intake = dispatch_intake_new(gateway, err);
 	if (gateway->intake == NULL)
+		return -1;
+	gateway->keeper = media_keeper_new(gateway->loop, gateway->media_conn,
+		daemon_settings(gateway->daemon), gateway->stats.media_store_failures, err);
+	if (gateway->keeper == NULL)
 		return -1;
 	gateway->media = media_new(gateway, err);
 	return gateway->media != NULL ? 0 : -1;

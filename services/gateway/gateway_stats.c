@@ -44,6 +44,8 @@ void gateway_stats_init(struct gateway_stats *stats, struct metrics *metrics)
 		counter(metrics, "wa_gateway_media_fetched_total", "Media files fetched");
 	stats->media_failed = counter(
 		metrics, "wa_gateway_media_failed_total", "Media files that could not be had");
+	stats->media_store_failures = counter(metrics, "wa_gateway_media_store_failures_total",
+		"Calls of the media store that did not do what was asked");
 	stats->set_aside =
 		counter(metrics, "wa_gateway_set_aside_total", "Messages and entries set aside");
 	stats->store_retries =

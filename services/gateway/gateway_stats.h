@@ -16,6 +16,7 @@ struct gateway_stats {
 	struct metric *inbound;          /* new incoming messages */
 	struct metric *media_fetched;
 	struct metric *media_failed;
+	struct metric *media_store_failures; /* of the object store */
 	struct metric *set_aside;
 	struct metric *store_retries; /* statements that had to be repeated */
 	struct metric *left_out;      /* facts that Postgres refused for good; each is logged */

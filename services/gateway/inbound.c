@@ -17,6 +17,7 @@
 #include "services/gateway/gateway_store_inbound.h"
 #include "services/gateway/gateway_store_progress.h"
 #include "services/gateway/media.h"
+#include "services/gateway/media_keep.h"
 #include "services/gateway/publish.h"
 #include "services/gateway/ranges.h"
 #include "services/gateway/session_set.h"
@@ -34,7 +35,7 @@ enum item_state {
 	ITEM_READY,
 	ITEM_WANTS_MEDIA, /* not asked for yet, or to be asked for again */
 	ITEM_FETCHING,
-	ITEM_STORING, /* its media is on its way to Postgres */
+	ITEM_STORING, /* its media is on its way to where it is kept */
 	ITEM_IN_BATCH,
 };
 
@@ -49,6 +50,7 @@ struct item {
 	int64_t token;
 	int media_tries;
 	struct media_fetch *fetch;
+	struct media_keep *keep;
 	bool is_dropped; /* while in the batch: its session is lost */
 };
 TAILQ_HEAD(items, item);
@@ -86,8 +88,8 @@ struct inbound *inbound_new(struct gateway *gateway)
 static void item_free(struct item *item)
 {
 	struct inbound *inbound = item->inbound;
-	pg_conn_forget(inbound->gateway->media_conn, item);
 	media_fetch_cancel(&item->fetch);
+	media_keep_cancel(&item->keep);
 	TAILQ_REMOVE(&inbound->items, item, link);
 	inbound->n_items--;
 	pool_free(&item->pool);
@@ -234,22 +236,23 @@ static void media_ends(struct item *item, const char *why)
 	loop_turn_request(item->inbound->turn);
 }
 
-static void on_media_stored(void *ctx, const struct pg_result *result)
+static void on_media_kept(void *ctx, enum media_keep_end end, const struct err *err)
 {
 	struct item *item = ctx;
-	if (pg_status(result) == PG_OK) {
+	item->keep = NULL;
+	if (end == MEDIA_KEEP_DONE) {
 		item->row.media_sha256 = sv_from(item->sha256);
 		metric_add(item->inbound->gateway->stats.media_fetched, 1);
 		media_ends(item, NULL);
 		return;
 	}
 	/* While Postgres is away nothing of it can be kept anyway: fetch it again then. */
-	if (pg_is_retryable(result)) {
+	if (end == MEDIA_KEEP_LATER) {
 		item->state = ITEM_WANTS_MEDIA;
 		item->media_tries--;
 		loop_timer_arm(item->inbound->retry, GATEWAY_RETRY_MS);
 	} else {
-		media_ends(item, pg_err(result)->text);
+		media_ends(item, err->text);
 	}
 }
 
@@ -260,9 +263,14 @@ static void on_media(void *ctx, const struct media_file *file)
 	if (file->verdict == MEDIA_HERE) {
 		item->state = ITEM_STORING;
 		memcpy(item->sha256, file->sha256, sizeof(item->sha256));
-		gateway_store_media(item->inbound->gateway->media_conn, SV_NULL,
-			sv_from(file->sha256), sv_from(file->content_type), file->bytes,
-			on_media_stored, item);
+		struct media_file_kept kept = {
+			.message_id = SV_NULL,
+			.sha256 = sv_from(file->sha256),
+			.content_type = sv_from(file->content_type),
+			.bytes = file->bytes,
+		};
+		item->keep = media_keep_start(
+			item->inbound->gateway->keeper, &kept, on_media_kept, item);
 	} else if (file->verdict == MEDIA_LATER && item->media_tries < MEDIA_TRIES) {
 		item->state = ITEM_WANTS_MEDIA;
 		loop_timer_arm(item->inbound->retry, GATEWAY_RETRY_MS);

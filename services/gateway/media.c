@@ -12,6 +12,7 @@
 #include "services/gateway/gateway.h"
 #include "services/gateway/gateway_store_inbound.h"
 #include "services/gateway/gateway_store_progress.h"
+#include "services/gateway/media_keep.h"
 #include "services/gateway/publish.h"
 #include "services/gateway/session_set.h"
 
@@ -29,7 +30,7 @@ static const int64_t retry_ms[TRIES - 1] = {1000, 4000};
 enum work_state {
 	WORK_WAITING, /* until due_ms */
 	WORK_FETCHING,
-	WORK_STORING,       /* its bytes are on their way to Postgres */
+	WORK_STORING,       /* its bytes are on their way to where they are kept */
 	WORK_FAILING,       /* that it cannot be had is on its way */
 	WORK_TELLING_AGAIN, /* that could not be written: due at due_ms */
 };
@@ -41,6 +42,7 @@ struct work { /* the media of one message */
 	int tries;
 	int64_t due_ms;
 	struct media_fetch *fetch;
+	struct media_keep *keep;
 	char *message_id;
 	char *url;
 	char why[WHY_SIZE];
@@ -91,6 +93,7 @@ static void work_free(struct work *work)
 	pg_conn_forget(media->gateway->media_conn, work);
 	media->n_fetching -= work->state == WORK_FETCHING || work->state == WORK_STORING;
 	media_fetch_cancel(&work->fetch);
+	media_keep_cancel(&work->keep);
 	TAILQ_REMOVE(&media->works, work, link);
 	media->n_works--;
 	mem_free(work->message_id);
@@ -144,16 +147,16 @@ static void fail(struct work *work)
 	tell_failure(work);
 }
 
-static void on_stored(void *ctx, const struct pg_result *result)
+static void on_kept(void *ctx, enum media_keep_end end, const struct err *err)
 {
 	struct work *work = ctx;
 	struct media *media = work->media;
-	if (pg_status(result) == PG_OK) {
+	work->keep = NULL;
+	if (end == MEDIA_KEEP_DONE) {
 		metric_add(media->gateway->stats.media_fetched, 1);
 		work_free(work);
 	} else { /* its bytes were not kept here: fetch it once more, in a while */
-		log_warn("media_store_failed", log_text("message", work->message_id),
-			log_err(pg_err(result)));
+		log_warn("media_store_failed", log_text("message", work->message_id), log_err(err));
 		work->due_ms = clock_mono_ms() + POLL_MS;
 		work_set_state(work, WORK_WAITING);
 	}
@@ -173,6 +176,17 @@ static void try_later_or_fail(struct work *work, const struct media_file *file)
 	work_set_state(work, WORK_WAITING);
 }
 
+static void keep(struct work *work, const struct media_file *file)
+{
+	struct media_file_kept kept = {
+		.message_id = sv_from(work->message_id),
+		.sha256 = sv_from(file->sha256),
+		.content_type = sv_from(file->content_type),
+		.bytes = file->bytes,
+	};
+	work->keep = media_keep_start(work->media->gateway->keeper, &kept, on_kept, work);
+}
+
 static void on_fetched(void *ctx, const struct media_file *file)
 {
 	struct work *work = ctx;
@@ -180,9 +194,7 @@ static void on_fetched(void *ctx, const struct media_file *file)
 	work->fetch = NULL;
 	if (file->verdict == MEDIA_HERE) {
 		work_set_state(work, WORK_STORING);
-		gateway_store_media(media->gateway->media_conn, sv_from(work->message_id),
-			sv_from(file->sha256), sv_from(file->content_type), file->bytes, on_stored,
-			work);
+		keep(work, file);
 	} else {
 		try_later_or_fail(work, file);
 	}

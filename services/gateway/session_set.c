@@ -169,6 +169,7 @@ struct session_set *session_set_new(struct gateway *gateway)
 		.loop = gateway->loop,
 		.settings = daemon_settings(gateway->daemon),
 		.metrics = daemon_metrics(gateway->daemon),
+		.keeper = gateway->keeper,
 	};
 	for (int i = 0; i < N_KINDS; i++)
 		set->shared[i] = kinds[i]->start(&set->host);
