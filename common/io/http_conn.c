@@ -55,6 +55,13 @@ static void drop_request(struct http_conn *conn)
 	conn->request = NULL;
 }
 
+static void drop_output(struct http_conn *conn)
+{
+	conn->server->unread_bytes -= (int64_t)conn->output.len;
+	strbuf_deinit(&conn->output);
+	conn->output_done = 0;
+}
+
 static void close_conn(struct http_conn *conn)
 {
 	read_stop(conn);
@@ -63,7 +70,7 @@ static void close_conn(struct http_conn *conn)
 	conn->fd = -1;
 	conn->server->n_conns--;
 	set_state(conn, HTTP_CONN_CLOSED);
-	strbuf_deinit(&conn->output);
+	drop_output(conn);
 	if (conn->request != NULL && !conn->request->is_handed_out)
 		drop_request(conn);
 }
@@ -122,6 +129,7 @@ static int send_out(struct http_conn *conn, struct strview head, struct strview 
 	size_t of_head = sent < head.len ? sent : head.len;
 	strbuf_append(&conn->output, head.ptr + of_head, head.len - of_head);
 	strbuf_append(&conn->output, body.ptr + (sent - of_head), body.len - (sent - of_head));
+	conn->server->unread_bytes += (int64_t)(head.len + body.len - sent);
 	ASSERT(event_add(&conn->write_event, NULL) == 0);
 	return 0;
 }
@@ -163,8 +171,7 @@ static void on_writable(evutil_socket_t fd, short what, void *ctx)
 			http_wait_join(&conn->server->waits[HTTP_CONN_WRITING], conn);
 		}
 	} else if (n > 0) {
-		strbuf_deinit(&conn->output);
-		conn->output_done = 0;
+		drop_output(conn);
 		ASSERT(event_del(&conn->write_event) == 0);
 		if (conn->state == HTTP_CONN_WRITING)
 			go_on(conn);

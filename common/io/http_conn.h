@@ -95,6 +95,7 @@ struct http_server {
 		*accept_timer; /* armed while accepting pauses for want of file descriptors */
 	int port;
 	int n_conns;
+	int64_t unread_bytes; /* of answers that their clients have not taken yet */
 	int n_in_flight;
 	struct http_wait waits[HTTP_CONN_STATES];
 	TAILQ_HEAD(, http_conn) conns;

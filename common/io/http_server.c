@@ -251,6 +251,11 @@ int http_server_connections(const struct http_server *server)
 	return server->n_conns;
 }
 
+int64_t http_server_unread_bytes(const struct http_server *server)
+{
+	return server->unread_bytes;
+}
+
 int http_server_in_flight(const struct http_server *server)
 {
 	return server->n_in_flight;

@@ -44,6 +44,8 @@ struct http_server *http_server_new(struct loop *loop, const struct http_server_
 void http_server_drain(struct http_server *server);
 int http_server_port(const struct http_server *server);
 int http_server_connections(const struct http_server *server);
+/* Of answers that are held in memory until their clients take them. */
+int64_t http_server_unread_bytes(const struct http_server *server);
 /* Requests handed out and not yet answered. */
 int http_server_in_flight(const struct http_server *server);
 /* Requests that are not answered are gone as well: whoever might still answer one must be freed

@@ -6,6 +6,9 @@
 #include "services/api/api_store_media.h"
 #include "services/api/handlers.h"
 
+/* Files that their callers take slowly, or not at all, lie in memory meanwhile. */
+#define MAX_UNREAD_BYTES (INT64_C(128) * 1024 * 1024)
+
 /* What a sender of media says that it is must not become a header of ours as it stands. */
 static const char *content_type_checked(struct api_call *call, struct strview type)
 {
@@ -25,8 +28,20 @@ static const char *content_type_checked(struct api_call *call, struct strview ty
 	return pool_sv_cstr(call->pool, type);
 }
 
+/* False: it was answered. Links are for anybody, so nobody may fill the memory with them. */
+static bool has_room(struct api_call *call)
+{
+	if (http_server_unread_bytes(call->api->server) < MAX_UNREAD_BYTES)
+		return true;
+	api_reply_retry(
+		call, PROBLEM_OVERLOADED, 2, "Too many files are being read slowly at the moment");
+	return false;
+}
+
 static void reply_file(struct api_call *call, const char *content_type, struct strview bytes)
 {
+	if (!has_room(call))
+		return;
 	api_reply_header(call, "Content-Disposition", SV_LIT("attachment"));
 	api_reply_header(call, "X-Content-Type-Options", SV_LIT("nosniff"));
 	api_reply_header(call, "Content-Security-Policy", SV_LIT("default-src 'none'; sandbox"));
@@ -111,9 +126,9 @@ static bool is_hash(struct strview text)
 
 void handle_media_get(struct api_call *call)
 {
-	if (is_hash(call->params[0]))
+	if (!is_hash(call->params[0]))
+		api_reply_not_found(call, "Media");
+	else if (has_room(call))
 		store_media_get(
 			call->api->store, call->caller.tenant_id, call->params[0], on_media, call);
-	else
-		api_reply_not_found(call, "Media");
 }

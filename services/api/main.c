@@ -95,6 +95,12 @@ static double in_flight(void *ctx)
 	return http_server_in_flight(api->server);
 }
 
+static double unread(void *ctx)
+{
+	const struct api *api = ctx;
+	return (double)http_server_unread_bytes(api->server);
+}
+
 static double streams_dropped(void *ctx)
 {
 	const struct api *api = ctx;
@@ -107,6 +113,8 @@ static void make_gauges(struct api *api)
 	metrics_gauge_fn(metrics, "wa_api_connections", "", "Open connections", connections, api);
 	metrics_gauge_fn(metrics, "wa_api_requests_in_flight", "", "Requests not yet answered",
 		in_flight, api);
+	metrics_gauge_fn(metrics, "wa_api_unread_bytes", "",
+		"Answers in memory that their clients have not taken", unread, api);
 	metrics_gauge_fn(metrics, "wa_api_stream_entries_dropped", "",
 		"Entries that Redis did not take, since the start", streams_dropped, api);
 }

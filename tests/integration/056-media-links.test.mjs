@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
+import net from 'node:net';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { newCustomer, newPhone, operator } from './support/customer.mjs';
@@ -29,6 +30,7 @@ before(async () => {
   files.server.removeAllListeners('request');
   files.server.on('request', (req, res) => {
     if (req.url === '/gone.png') res.writeHead(404).end();
+    else if (req.url === '/large.png') res.writeHead(200, { 'Content-Type': 'image/png' }).end(Buffer.alloc(16 * 1024 * 1024, 'x'));
     else res.writeHead(200, { 'Content-Type': req.url.endsWith('.html') ? 'text/html' : 'image/png' }).end(`bytes of ${req.url}`);
   });
 });
@@ -200,6 +202,30 @@ test('each attempt of a webhook carries a link whose time begins with it', async
   const bodies = endpoint.posts.map((post) => ({ ...post.body, data: { ...post.body.data, media_url: '' } }));
   for (const body of bodies) assert.deepEqual(body, bodies[0], 'the rest is the same');
   for (const post of endpoint.posts) assert.equal((await fetch(post.body.data.media_url)).status, 200);
+});
+
+test('files that nobody takes fill the memory only so far, and are in nobody\'s way for long', async () => {
+  const url = new URL((await received('large.png')).media_url);
+  const readers = [];
+  const taken = async () => {
+    const answer = await fetch(url, { method: 'HEAD' });
+    return answer.status;
+  };
+  await until('the api to hold no more', async () => {
+    const reader = net.connect(Number(url.port), url.hostname).pause();
+    reader.on('error', () => {});
+    reader.write(`GET ${url.pathname}${url.search} HTTP/1.1\r\nHost: ${url.host}\r\n\r\n`);
+    readers.push(reader);
+    return readers.length > 8 && (await taken()) === 503;
+  });
+  assert.ok(readers.length < 40, `${readers.length} files of 16 MiB were held`);
+  const refusal = await fetch(url);
+  assert.equal(refusal.status, 503);
+  assert.ok(Number(refusal.headers.get('retry-after')) > 0);
+  assert.equal((await refusal.json()).type, '/docs/errors#overloaded');
+  assert.equal((await customer.get('/contacts')).status, 200, 'other calls go on');
+  for (const reader of readers) reader.destroy();
+  await until('room again', async () => (await taken()) === 200);
 });
 
 test('the logs hold no link', async () => {

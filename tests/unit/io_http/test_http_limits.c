@@ -348,6 +348,39 @@ static void TEST(an_idle_connection_is_closed_after_its_last_answer)
 	assert_int_equal(raw_client_count(fixture->client, "late"), 1);
 }
 
+static int holds_something(void *ctx)
+{
+	return http_server_unread_bytes(ctx) > 0;
+}
+
+static int holds_nothing(void *ctx)
+{
+	return http_server_unread_bytes(ctx) == 0;
+}
+
+static void TEST(what_is_not_taken_is_counted_until_it_is)
+{
+	struct http_scene *scene = http_scene_new(NULL);
+	struct raw_client *client = raw_client_new(scene);
+
+	(void)state;
+	client->is_deaf = true;
+	raw_client_say(client, GET("/big"));
+	http_scene_wait(scene, client, holds_something, scene->server);
+	assert_true(http_server_unread_bytes(scene->server) < BIG_BYTES + 1024);
+	client->is_deaf = false;
+	http_scene_wait(scene, client, holds_nothing, scene->server);
+	raw_client_wait_count(client, "HTTP/1.1 200", 1);
+	client->is_deaf = true;
+	raw_client_say(client, GET("/big"));
+	http_scene_wait(scene, client, holds_something, scene->server);
+	raw_client_reset(client);
+	http_scene_wait_connections(scene, 0);
+	assert_int_equal(http_server_unread_bytes(scene->server), 0);
+	raw_client_free(&client);
+	http_scene_free(&scene);
+}
+
 static void TEST(who_does_not_take_the_answer_is_hung_up_on)
 {
 	struct fixture *fixture = *state;
@@ -453,6 +486,7 @@ int main(void)
 		WITH_SCENE(the_time_starts_anew_with_each_request),
 		WITH_SCENE(an_idle_connection_is_closed_in_silence),
 		WITH_SCENE(an_idle_connection_is_closed_after_its_last_answer),
+		cmocka_unit_test(what_is_not_taken_is_counted_until_it_is),
 		WITH_SCENE(who_does_not_take_the_answer_is_hung_up_on),
 		WITH_SCENE(who_does_not_go_after_the_last_answer_is_hung_up_on),
 		WITH_SCENE(more_connections_than_allowed_are_closed_at_once),
