@@ -31,8 +31,15 @@ node_find() {
   }
 }
 
-# npm_install FOLDER: what its lock file names, when that is not there yet.
+# npm_install FOLDER: what its lock file names, when that is not there yet. A lock, for two stacks may start at once.
 npm_install() {
+  (
+    flock 7
+    npm_install_alone "$1"
+  ) 7>"$BUILD_DIR/npm.lock"
+}
+
+npm_install_alone() {
   local stamp=$1/node_modules/.installed-for log
   cmp -s "$1/package-lock.json" "$stamp" && return 0
   log=$(mktemp)
@@ -46,11 +53,11 @@ npm_install() {
   return 1
 }
 
-# Without its packages the stack still runs: sessions with engine baileys are refused then. A lock, for two stacks may start.
+# Without its packages the stack still runs: sessions with engine baileys are refused then.
 worker_prepare() {
   (
     flock 7
-    node_find && npm_install "$WORKER_DIR"
+    node_find && npm_install_alone "$WORKER_DIR"
   ) 7>"$BUILD_DIR/npm.lock" && node_find ||
     { NODE='' && say "The WhatsApp worker cannot be had now (above): sessions with engine baileys are refused."; }
 }
