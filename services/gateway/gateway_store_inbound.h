@@ -14,7 +14,7 @@ struct gateway_inbound {
 	struct strview phone;
 	int32_t session_id;
 	int64_t session_epoch;
-	int32_t tenant_id; /* 0: the conversation's, else the deployment's default one */
+	int32_t tenant_id; /* 0, on a shared session: who last wrote there, else the default one */
 	int partition;
 	enum message_type type;
 	struct strview body;

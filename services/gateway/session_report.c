@@ -224,7 +224,10 @@ static void on_inbound(void *ctx, const struct engine_inbound *inbound)
 	struct session *session = ctx;
 	if (!is_wa_id(inbound->wa_message_id))
 		return;
-	if (inbound_push(session->gateway->inbound, session->id, session->epoch, inbound) < 0)
+	struct engine_inbound owned = *inbound;
+	if (owned.tenant_id == 0) /* what comes on a tenant's own number is its, whoever wrote */
+		owned.tenant_id = session->tenant_id;
+	if (inbound_push(session->gateway->inbound, session->id, session->epoch, &owned) < 0)
 		must_reopen(session);
 }
 
