@@ -9,6 +9,23 @@ const { ProtocolAddress, SessionBuilder, SessionCipher, SessionRecord } = libsig
 const ACCOUNT_SIGNATURE = Buffer.from([6, 0]);
 const DEVICE_SIGNATURE = Buffer.from([6, 1]);
 
+// libsignal tries a message with one session after the other, and one with which it fails has stepped its ratchet by then and
+// is stored like that: nobody can read what is encrypted with it later. Phones do better. (Sessions that cross, each side
+// sending on its own, are what brings it out.)
+const { doDecryptWhisperMessage } = SessionCipher.prototype;
+SessionCipher.prototype.doDecryptWhisperMessage = async function decryptOrLeave(message, session) {
+  const before = session?.serialize();
+  try {
+    return await doDecryptWhisperMessage.call(this, message, session);
+  } catch (error) {
+    if (before) {
+      delete session.pendingPreKey;
+      Object.assign(session, session.constructor.deserialize(before));
+    }
+    throw error;
+  }
+};
+
 /** n bytes of value n at the end, 1 to 16. */
 export function pad(bytes) {
   const n = 1 + (crypto.randomBytes(1)[0] & 15);
@@ -85,6 +102,14 @@ export class Party {
 
   forget(name) {
     this.sessions.delete(name);
+  }
+
+  /** The next message begins a new session; what is on its way on the old one can still be read. */
+  retire(name) {
+    if (!this.hasSession(name)) return;
+    const record = SessionRecord.deserialize(this.sessions.get(name));
+    record.closeSession(record.getOpenSession());
+    this.sessions.set(name, record.serialize());
   }
 
   /** bundle as Device.takeBundle() gives it. */

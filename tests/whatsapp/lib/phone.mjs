@@ -239,7 +239,7 @@ export class Phone {
     if (count > MAX_RETRIES) return;
     const name = nameOf(device);
     const keys = child(receipt, 'keys');
-    this.party.forget(name);
+    this.party.retire(name);
     if (keys) await this.party.start(name, bundleIn(receipt, keys));
     const enc = await this.seal(device, sent, { count });
     const { message, peer, server } = sent;
