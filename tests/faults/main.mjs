@@ -20,6 +20,7 @@ const END_MS = 20_000;
 const HELP = `tests/faults/run [options]
 tests/faults/run mutants …   takes protections away and demands that the checker notices (mutants --help)
 tests/faults/run steps [SCENARIO…]   plays the mutants' scenarios with the tree as it is
+tests/faults/run --scenario whatsapp …   real sessions and their phones (--scenario whatsapp --help)
   --seed N          the first seed (default 1); the same seed gives the same faults and the same calls
   --minutes M       go on with the next seeds for so long (default: one seed)
   --seconds S       how long faults are injected for each seed (default 15; with --kills 150)
