@@ -110,6 +110,8 @@ timezone = 'UTC'
 log_timezone = 'UTC'
 log_destination = 'stderr'
 log_line_prefix = '%m [%p] %q%u@%d '
+# A row that is refused would be in the log else, with bodies and numbers.
+log_error_verbosity = terse
 log_lock_waits = on
 CONF
 }

@@ -122,6 +122,12 @@ static void render_received(struct render *render)
 		member_text(render, "caption", row->caption);
 	if (!row->is_erased && !sv_is_null(row->filename))
 		member_text(render, "filename", row->filename);
+	if (!sv_is_null(row->reply_to))
+		member_text(render, "reply_to", row->reply_to);
+	if (!row->is_erased && !sv_is_null(row->detail)) {
+		key(render, "detail");
+		strbuf_append_sv(render->out, row->detail);
+	}
 	member_media(render);
 	if (row->has_message)
 		member_int(render, "session_id", row->session_id);
@@ -207,7 +213,7 @@ static void (*const renderers[EVENT_TYPE_LAST + 1])(struct render *render) = {
 /* Members that the renderers write themselves; what else stands in events.data is passed on as it is. */
 static const char *const own_members[] = {
 	"message_id", "contact_id", "phone_number", "message_type", "message_body", "caption", "filename", "media_url",
-	"session_id", "received_at", "edited_at", "reacted_at", "deleted_at", "external_ref", "status", "sent_at",
+	"reply_to", "detail", "session_id", "received_at", "edited_at", "reacted_at", "deleted_at", "external_ref", "status", "sent_at",
 	"delivered_at", "read_at", "failed_at", "error", "error_code", "reason",
 };
 

@@ -34,6 +34,8 @@ struct event_row {
 	struct strview caption;
 	struct strview media_sha256;
 	struct strview filename;
+	struct strview detail;   /* JSON, of a location or contacts */
+	struct strview reply_to; /* our id of the message that it answers */
 	struct strview external_ref;
 	struct strview error;
 	struct strview error_code;

@@ -17,6 +17,12 @@ static const struct pg_stmt erasure_contact = {"api_erasure_contact",
 static const struct pg_stmt erasure_numbers = {"api_erasure_numbers",
 	"DELETE FROM contact_numbers WHERE contact_id = $2::int4 AND tenant_id = $1::int4"};
 
+/* Before its numbers go. */
+static const struct pg_stmt erasure_asides = {"api_erasure_asides",
+	"UPDATE set_aside a SET payload = NULL, phone = NULL FROM contact_numbers n"
+	" WHERE n.contact_id = $2::int4 AND n.tenant_id = $1::int4 AND a.kind = 'inbound'"
+	" AND a.phone = n.phone AND (a.tenant_id = $1::int4 OR a.tenant_id IS NULL)"};
+
 static const struct pg_stmt erasure_answers = {"api_erasure_answers",
 	"UPDATE idempotency_keys SET response = jsonb_build_object('id', contact_id)::text"
 	" WHERE contact_id = $2::int4 AND tenant_id = $1::int4"};
@@ -96,6 +102,7 @@ void store_erasure_begin(struct store_tx *tx, int32_t tenant_id, int32_t contact
 	const struct pg_params *params = contact_params(tx->pool, tenant_id, contact_id);
 	store_tx_add(tx, &erasure_lock, NULL);
 	store_tx_add(tx, &erasure_contact, params);
+	store_tx_add(tx, &erasure_asides, params);
 	store_tx_add(tx, &erasure_numbers, params);
 	store_tx_add(tx, &erasure_answers, params);
 }

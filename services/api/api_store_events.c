@@ -5,7 +5,9 @@ static const struct pg_stmt event_list = {"api_event_list",
 	"SELECT e.xid, e.sequence, e.created_at, e.at, e.tenant_id, e.contact_id, e.type,"
 	" e.message_id, e.data, m.type, m.session_id, m.erased, m.phone,"
 	" CASE WHEN e.type = 3 THEN coalesce(m.edited_body, m.body) ELSE m.body END, m.caption,"
-	" m.media_sha256, m.filename, m.external_ref, m.error, m.error_code"
+	" m.media_sha256, m.filename, m.external_ref, m.error, m.error_code, m.detail::text,"
+	" CASE WHEN e.type = 1 AND m.reply_to IS NOT NULL THEN (SELECT r.id FROM messages r"
+	" WHERE r.wa_message_id = m.reply_to AND r.session_id = m.session_id LIMIT 1) END"
 	" FROM events e LEFT JOIN messages m ON m.id = e.message_id"
 	" WHERE e.tenant_id = $1::int4 AND (e.xid, e.sequence) > ($2::int8, $3::int8)"
 	" AND e.xid < pg_snapshot_xmin(pg_current_snapshot())::text::int8"
@@ -49,5 +51,7 @@ struct event_row store_event_at(
 		.external_ref = pg_text(result, row, 17),
 		.error = pg_text(result, row, 18),
 		.error_code = pg_text(result, row, 19),
+		.detail = pg_text(result, row, 20),
+		.reply_to = pg_text(result, row, 21),
 	};
 }

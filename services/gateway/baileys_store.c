@@ -70,7 +70,11 @@ static const struct pg_stmt is_known_stmt = {
 	       " WHERE m.wa_message_id = $2::text AND m.session_id = $1::int4)"
 	       " OR EXISTS ("
 	       " SELECT FROM message_changes c"
-	       " WHERE c.wa_message_id = $2::text AND c.session_id = $1::int4)",
+	       " WHERE c.wa_message_id = $2::text AND c.session_id = $1::int4)"
+	       " OR EXISTS ("
+	       " SELECT FROM set_aside a"
+	       " WHERE a.kind = 'inbound' AND a.session_id = $1::int4"
+	       " AND a.wa_message_id = $2::text)",
 };
 
 static const struct pg_stmt sent_stmt = {

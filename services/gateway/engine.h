@@ -100,6 +100,8 @@ struct engine_key { /* a row of session_keys that is to change */
 	struct strview sealed; /* SV_NULL: it is to go */
 };
 
+#define ENGINE_NO_TOKEN (-1) /* nobody waits for its acknowledgement */
+
 struct engine_inbound {
 	enum engine_inbound_kind kind;
 	bool is_from_me;              /* typed on the session's own phone */

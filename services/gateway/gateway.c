@@ -9,6 +9,7 @@
 #include "services/gateway/drain.h"
 #include "services/gateway/in_flight.h"
 #include "services/gateway/inbound.h"
+#include "services/gateway/inbound_asides.h"
 #include "services/gateway/media.h"
 #include "services/gateway/media_keep.h"
 #include "services/gateway/moves.h"
@@ -99,6 +100,7 @@ static void gateway_stop(void *service)
 	session_set_free(&gateway->sessions);
 	pairing_free(&gateway->pairing);
 	inbound_free(&gateway->inbound);
+	inbound_asides_free(&gateway->asides);
 	media_free(&gateway->media);
 	media_keeper_free(&gateway->keeper);
 	claim_free(&gateway->claim);
@@ -146,6 +148,7 @@ static void start_inner_parts(struct gateway *gateway)
 	gateway->progress = progress_new(gateway);
 	gateway->moves = moves_new(gateway);
 	gateway->inbound = inbound_new(gateway);
+	gateway->asides = inbound_asides_new(gateway);
 	gateway->drain = drain_new(gateway);
 	gateway->pairing = pairing_new(gateway);
 	gateway->sessions = session_set_new(gateway);

@@ -44,6 +44,7 @@ struct gateway {
 	struct progress *progress;
 	struct moves *moves;
 	struct inbound *inbound;
+	struct inbound_asides *asides;
 	struct media_keeper *keeper;
 	struct media *media;
 	struct pairing *pairing;

@@ -162,6 +162,53 @@ static const struct pg_stmt changes_stmt = {
 	       "), " GATEWAY_SQL_TOLD HELD_ROWS("kept", "change") EVENT_ROWS,
 };
 
+/* Known by its WhatsApp id when it is offered again; what comes back refused can be put back again. */
+static const struct pg_stmt aside_stmt = {
+	.name = "gateway_inbound_aside",
+	.sql = "WITH inbound AS ("
+	       " SELECT $1::int4 AS session_id, $2::int8 AS epoch), " GATEWAY_SQL_HELD(
+		       "inbound") ", " KEYS("$10", "$11", "$12", "$13") ", kept AS ("
+				  " INSERT INTO set_aside AS a (id, kind, session_id, wa_message_id,"
+				  " from_me, phone, tenant_id, payload, reason)"
+				  " SELECT $3::text, 'inbound', h.id, $4::text, $5::bool, $6::text,"
+				  " nullif($7::int4, 0), $8::bytea, $9::text"
+				  " FROM held h"
+				  " WHERE h.epoch = $2::int8"
+				  " ON CONFLICT (session_id, wa_message_id, from_me) WHERE kind ="
+				  " 'inbound'"
+				  " DO UPDATE SET payload = EXCLUDED.payload, reason ="
+				  " EXCLUDED.reason, retried_at = NULL"
+				  " RETURNING session_id)" HELD_ROWS(
+					  "(SELECT session_id FROM kept WHERE false)", "inbound"),
+};
+
+/* What has come to be kept needs no second try. */
+static const struct pg_stmt put_back_stmt = {
+	.name = "gateway_inbound_put_back",
+	.sql = "WITH back AS MATERIALIZED ("
+	       " SELECT a.id, a.session_id, a.payload,"
+	       " EXISTS (SELECT FROM messages m WHERE m.wa_message_id = a.wa_message_id"
+	       " AND m.session_id = a.session_id"
+	       " AND m.direction = CASE WHEN a.from_me THEN 0 ELSE 1 END)"
+	       " OR EXISTS (SELECT FROM message_changes c WHERE (c.session_id,"
+	       " c.wa_message_id, c.from_me) = (a.session_id, a.wa_message_id, a.from_me))"
+	       " AS is_kept"
+	       " FROM set_aside a"
+	       " WHERE a.kind = 'inbound' AND a.session_id = ANY($1::int4[])"
+	       " AND a.retried_at IS NOT NULL AND a.payload IS NOT NULL"
+	       " ORDER BY a.id"
+	       " LIMIT $2::int4"
+	       "), done AS ("
+	       " UPDATE set_aside a"
+	       " SET payload = NULL"
+	       " FROM back b"
+	       " WHERE a.id = b.id AND b.is_kept)"
+	       " SELECT b.session_id, b.payload"
+	       " FROM back b"
+	       " WHERE NOT b.is_kept"
+	       " ORDER BY b.id",
+};
+
 static const struct pg_stmt wanted_stmt = {
 	.name = "gateway_media_wanted",
 	.sql = "SELECT m.id, m.media_url"
@@ -371,6 +418,36 @@ void gateway_store_changes(struct pg_conn *conn, const struct gateway_inbound *c
 	pg_param_time_array(params, numbers[3], n);
 	param_keys(params, pool, changes, n);
 	pg_conn_query(conn, &changes_stmt, params, GATEWAY_QUERY_TIMEOUT_MS, fn, ctx);
+	pool_free(&pool);
+}
+
+void gateway_store_inbound_aside(struct pg_conn *conn, const struct gateway_inbound *inbound,
+	const struct gateway_aside *aside, pg_done_fn fn, void *ctx)
+{
+	struct pool *pool = pool_new();
+	struct pg_params *params = pg_params_new(pool);
+	pg_param_int4(params, inbound->session_id);
+	pg_param_int8(params, inbound->session_epoch);
+	pg_param_text(params, sv_from(aside->id));
+	pg_param_text(params, inbound->wa_message_id);
+	pg_param_bool(params, inbound->is_from_me);
+	pg_param_text(params, inbound->phone);
+	pg_param_int4(params, inbound->tenant_id);
+	pg_param_bytes(params, aside->sealed);
+	pg_param_text(params, sv_from(aside->reason));
+	param_keys(params, pool, inbound, 1);
+	pg_conn_query(conn, &aside_stmt, params, GATEWAY_QUERY_TIMEOUT_MS, fn, ctx);
+	pool_free(&pool);
+}
+
+void gateway_store_inbound_put_back(struct pg_conn *conn, const int64_t *session_ids,
+	int n_sessions, int limit, pg_done_fn fn, void *ctx)
+{
+	struct pool *pool = pool_new();
+	struct pg_params *params = pg_params_new(pool);
+	pg_param_int4_array(params, session_ids, n_sessions);
+	pg_param_int4(params, limit);
+	pg_conn_query(conn, &put_back_stmt, params, GATEWAY_QUERY_TIMEOUT_MS, fn, ctx);
 	pool_free(&pool);
 }
 

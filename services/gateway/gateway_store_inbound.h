@@ -46,6 +46,21 @@ void gateway_store_inbound(struct pg_conn *conn, const struct gateway_inbound *i
 void gateway_store_changes(struct pg_conn *conn, const struct gateway_inbound *changes, int n,
 	pg_done_fn fn, void *ctx);
 
+struct gateway_aside {
+	const char *id;
+	const char *reason;
+	struct strview sealed; /* what came (inbound_aside.h); SV_NULL: nothing of it can be kept */
+};
+
+/* Keep what Postgres refuses to take among the messages for the operator, with the keys that it
+ * moved. Rows: HELD. */
+void gateway_store_inbound_aside(struct pg_conn *conn, const struct gateway_inbound *inbound,
+	const struct gateway_aside *aside, pg_done_fn fn, void *ctx);
+/* Up to limit of those of these sessions that the operator wants back among the messages: rows
+ * (session, sealed). */
+void gateway_store_inbound_put_back(struct pg_conn *conn, const int64_t *session_ids,
+	int n_sessions, int limit, pg_done_fn fn, void *ctx);
+
 /* Up to limit outgoing messages of these sessions whose media is wanted, without those in known:
  * rows (message id, media URL). */
 void gateway_store_media_wanted(struct pg_conn *conn, const int64_t *session_ids, int n_sessions,

@@ -1,6 +1,7 @@
 /* The lane of incoming messages: one statement in flight. */
 #include "services/gateway/inbound.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/queue.h>
 
@@ -16,6 +17,7 @@
 #include "services/gateway/gateway.h"
 #include "services/gateway/gateway_store_inbound.h"
 #include "services/gateway/gateway_store_progress.h"
+#include "services/gateway/inbound_asides.h"
 #include "services/gateway/media.h"
 #include "services/gateway/media_keep.h"
 #include "services/gateway/publish.h"
@@ -29,6 +31,7 @@
 #define MAX_FILENAME_BYTES 255
 #define MAX_WA_ID_BYTES    127
 #define MEDIA_TRIES        2
+#define REFUSALS           3 /* by Postgres, of a message alone; then it is set aside */
 #define MAX_FETCHING       4 /* each may hold WA_MEDIA_MAX_BYTES */
 
 enum item_state {
@@ -49,9 +52,12 @@ struct item {
 	char sha256[MEDIA_SHA256_SIZE];
 	int64_t token;
 	int media_tries;
+	int n_refused; /* while alone in a statement */
 	struct media_fetch *fetch;
 	struct media_keep *keep;
-	bool is_dropped; /* while in the batch: its session is lost */
+	int place;       /* in the batch, while it is there */
+	bool is_dropped; /* then: its session is lost */
+	char why[sizeof(struct err) + 32]; /* it is set aside */
 };
 TAILQ_HEAD(items, item);
 
@@ -330,6 +336,7 @@ static void cut(struct inbound *inbound)
 		if (item->state == ITEM_READY && fits_batch(inbound, item) &&
 			!(some_wait && is_behind(item))) {
 			item->state = ITEM_IN_BATCH;
+			item->place = inbound->n_batch;
 			inbound->batch[inbound->n_batch++] = item;
 		}
 		some_wait = some_wait || item->state != ITEM_IN_BATCH;
@@ -349,7 +356,8 @@ static void committed(struct inbound *inbound, const struct pg_result *result, i
 		metric_add(gateway->stats.inbound, held.number);
 		for (int i = begin; i < begin + count; i++) {
 			const struct item *item = inbound->batch[i];
-			if (item->row.session_id == held.session_id && !item->is_dropped)
+			if (item->row.session_id == held.session_id && !item->is_dropped &&
+				item->token != ENGINE_NO_TOKEN)
 				session_set_acknowledge(gateway->sessions, held.session_id,
 					item->row.session_epoch, item->token);
 		}
@@ -364,6 +372,23 @@ static void drop_part(struct inbound *inbound, int begin, int count)
 	ranges_pop(&inbound->ranges);
 }
 
+/* It is neither acknowledged nor kept: it will be offered again. */
+static void leave_out(struct inbound *inbound, const struct item *item, const struct err *err)
+{
+	log_error("inbound_left_out", log_int("session", item->row.session_id),
+		log_sv("wa_message_id", item->row.wa_message_id), log_err(err));
+	metric_add(inbound->gateway->stats.left_out, 1);
+	drop_part(inbound, item->place, 1);
+}
+
+static void refused(struct inbound *inbound, struct item *item, const struct err *err)
+{
+	if (item->n_refused == REFUSALS) /* to be set aside, even */
+		leave_out(inbound, item, err);
+	else if (++item->n_refused == REFUSALS)
+		(void)snprintf(item->why, sizeof(item->why), "Postgres refuses it: %s", err->text);
+}
+
 static void on_written(void *ctx, const struct pg_result *result)
 {
 	struct inbound *inbound = ctx;
@@ -374,20 +399,15 @@ static void on_written(void *ctx, const struct pg_result *result)
 	inbound->is_busy = false;
 	if (pg_status(result) == PG_OK) {
 		committed(inbound, result, begin, count);
+		if (inbound->batch[begin]->n_refused == REFUSALS)
+			metric_add(inbound->gateway->stats.set_aside, 1);
 		drop_part(inbound, begin, count);
 		loop_turn_request(inbound->turn);
 		return;
 	}
 	metric_add(inbound->gateway->stats.store_retries, 1);
-	if (!pg_is_retryable(result) && !ranges_split(&inbound->ranges)) {
-		/* Not acknowledged: what cannot be kept is not said to be. */
-		log_error("inbound_left_out",
-			log_int("session", inbound->batch[begin]->row.session_id),
-			log_sv("wa_message_id", inbound->batch[begin]->row.wa_message_id),
-			log_err(pg_err(result)));
-		metric_add(inbound->gateway->stats.left_out, 1);
-		drop_part(inbound, begin, count);
-	}
+	if (!pg_is_retryable(result) && !ranges_split(&inbound->ranges))
+		refused(inbound, inbound->batch[begin], pg_err(result));
 	loop_timer_arm(inbound->retry, GATEWAY_RETRY_MS);
 }
 
@@ -409,7 +429,11 @@ static void write_part(struct inbound *inbound, int begin, int count)
 	int n = collect_rows(inbound, begin, count, rows);
 	inbound->is_busy = true;
 	MARKED_STEP("gateway_inbound_before_commit", rows[0].phone);
-	if (is_change(inbound->batch[begin]))
+	const struct item *first = inbound->batch[begin];
+	if (n == 1 && first->n_refused == REFUSALS)
+		inbound_asides_keep(
+			inbound->gateway->asides, rows, first->why, on_written, inbound);
+	else if (is_change(first))
 		gateway_store_changes(inbound->gateway->session_conn, rows, n, on_written, inbound);
 	else
 		gateway_store_inbound(inbound->gateway->session_conn, rows, n, on_written, inbound);

@@ -27,7 +27,9 @@ static const struct pg_stmt prepare_stmt = {"store_prepare",
 	"  AND x.created_at >= now() - $8::int8 * interval '1 ms' AND x.created_at < $9::timestamptz"
 	"  AND x.created_at >= now() - u.look_back_ms * interval '1 ms'"
 	"  AND x.created_at < u.created_at + " EARLIER_WITHIN "),"
-	" (extract(epoch FROM d.last_attempt_at - d.first_attempt_at) * 1000)::int8"
+	" (extract(epoch FROM d.last_attempt_at - d.first_attempt_at) * 1000)::int8,"
+	" m.detail::text, CASE WHEN e.type = 1 AND m.reply_to IS NOT NULL THEN (SELECT r.id FROM messages r"
+	"  WHERE r.wa_message_id = m.reply_to AND r.session_id = m.session_id LIMIT 1) END"
 	" FROM unnest($1::int4[], $2::int8[], $3::timestamptz[], $4::int4[], $5::int8[])"
 	"  WITH ORDINALITY AS u(webhook_id, sequence, created_at, contact_id, look_back_ms, ord)"
 	" LEFT JOIN LATERAL"
@@ -191,6 +193,8 @@ static void event_row(const struct pg_result *result, int row, struct event_row 
 		.error = pg_text(result, row, 21),
 		.error_code = pg_text(result, row, 22),
 		.sequence = pg_int(result, row, 23),
+		.detail = pg_text(result, row, 26),
+		.reply_to = pg_text(result, row, 27),
 	};
 }
 

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
 import { after, before, test } from 'node:test';
-import { newPhone } from './support/customer.mjs';
+import { newPhone, operator } from './support/customer.mjs';
 import { startEndpoint } from './support/endpoint.mjs';
 import { assertQuietLogs } from './support/logs.mjs';
 import { until } from './support/until.mjs';
@@ -33,7 +33,10 @@ before(async () => {
   ours = await newPhoneOn(stack, { name: 'Finance' });
   erika = await newPhoneOn(stack, { reads: true });
   contact = await customer.contact(`+${erika.number}`);
-  files = http.createServer((req, res) => res.writeHead(200, { 'Content-Type': 'image/png' }).end(PICTURE)).listen(0, '127.0.0.1');
+  files = http.createServer((req, res) => {
+    const { mime, bytes } = FILES[req.url.slice(1)];
+    res.writeHead(200, { 'Content-Type': mime }).end(bytes);
+  }).listen(0, '127.0.0.1');
   await once(files, 'listening');
 });
 after(async () => {
@@ -67,21 +70,39 @@ test('a text arrives, is delivered and read', async () => {
   await endpoint.event('message_read', (e) => e.data.message_id === sent.message_id);
 });
 
-test('a picture arrives whole, and one that comes is kept and served', async () => {
-  const sent = await customer.send(contact.id, undefined, {
-    message_type: 'image',
-    media_url: `http://127.0.0.1:${files.address().port}/a.png`,
-    caption: 'Our branch',
+const FILES = {
+  image: { mime: 'image/png', bytes: PICTURE, with: { caption: 'Our branch' } },
+  document: { mime: 'application/pdf', bytes: Buffer.from('%PDF-1.4 statement'), with: { caption: 'October', filename: 'statement.pdf' } },
+  audio: { mime: 'audio/ogg', bytes: Buffer.from('OggS a voice'), with: {} },
+  video: { mime: 'video/mp4', bytes: Buffer.from('\0\0\0\x18ftypmp42 a film'), with: { caption: 'How to pay' } },
+};
+
+for (const [type, { mime, bytes, with: extra }] of Object.entries(FILES)) {
+  test(`a file of type ${type} arrives whole, and one that comes is kept and served`, async () => {
+    const sent = await customer.send(contact.id, undefined, {
+      message_type: type,
+      media_url: `http://127.0.0.1:${files.address().port}/${type}`,
+      ...extra,
+    });
+    const shown = await erika.shows(`the ${type}`, (m) => m.type === type);
+    assert.equal(shown.media.sha256, sha256(bytes));
+    assert.equal(shown.media.mime, mime);
+    assert.equal(shown.media.file_name, extra.filename);
+    assert.equal(shown.body, extra.caption);
+    await customer.reaches(sent.message_id, 'read');
+
+    await erika.write(ours, { type, data: bytes.toString('base64'), mime, file_name: extra.filename, caption: extra.caption });
+    const told = await endpoint.event('message_received', (e) => e.data.message_type === type);
+    assert.equal(told.data.message_body, extra.caption ?? '');
+    assert.equal(told.data.filename, extra.filename);
+    const file = await customer.get(told.data.media_url, { responseType: 'arraybuffer' });
+    assert.equal(file.status, 200);
+    assert.match(file.headers['content-type'], new RegExp(`^${mime}`));
+    assert.equal(sha256(file.data), sha256(bytes));
+    const kept = await stack.sql('SELECT size_bytes FROM media WHERE sha256 = $1', [sha256(bytes)]);
+    assert.deepEqual(kept.map((row) => Number(row.size_bytes)), [bytes.length], 'what went out and what came in is one file');
   });
-  const shown = await erika.shows('the picture', (m) => m.type === 'image');
-  assert.equal(shown.media.sha256, sha256(PICTURE));
-  await customer.reaches(sent.message_id, 'read');
-  await erika.write(ours, { type: 'document', data: PICTURE.toString('base64'), mime: 'image/png', file_name: 'id.png', caption: 'My card' });
-  const told = await endpoint.event('message_received', (e) => e.data.message_type === 'document');
-  assert.equal(told.data.message_body, 'My card');
-  const file = await customer.get(told.data.media_url, { responseType: 'arraybuffer' });
-  assert.equal(sha256(file.data), sha256(PICTURE));
-});
+}
 
 test('replies, reactions, edits, deletions, locations and contacts come typed', async () => {
   const { id } = await erika.write(ours, { text: 'I pay on Munday' });
@@ -100,13 +121,18 @@ test('replies, reactions, edits, deletions, locations and contacts come typed', 
   assert.ok((await customer.message(told.data.message_id)).deleted_at);
   await erika.write(ours, { text: 'Yes', reply_to: id });
   const reply = await endpoint.event('message_received', (e) => e.data.message_body === 'Yes');
+  assert.equal(reply.data.reply_to, told.data.message_id);
   assert.equal((await customer.message(reply.data.message_id)).reply_to, told.data.message_id);
   await erika.write(ours, { type: 'location', latitude: 52.5, longitude: 13.4, name: 'Home' });
   const place = await endpoint.event('message_received', (e) => e.data.message_type === 'location');
+  assert.equal(place.data.detail.latitude, 52.5);
   assert.equal((await customer.message(place.data.message_id)).detail.latitude, 52.5);
   await erika.write(ours, { type: 'contact', name: 'Max', phone: '+4917600000001' });
   const card = await endpoint.event('message_received', (e) => e.data.message_type === 'contacts');
+  assert.deepEqual(card.data.detail, [{ name: 'Max', phone_numbers: ['+4917600000001'] }]);
   assert.equal((await customer.message(card.data.message_id)).detail[0].name, 'Max');
+  const log = (await customer.get('/events', { params: { limit: 100 } })).data;
+  assert.deepEqual(log.find((e) => e.data.message_id === card.data.message_id).data.detail, card.data.detail);
 });
 
 test('who writes by LID is the same contact, and what the own phone writes is in the conversation', async () => {
@@ -129,6 +155,32 @@ test('a stranger who writes first to a customer\'s own number is that customer\'
   assert.equal(found.id, told.data.contact_id);
 });
 
+test('what Postgres refuses is set aside and acknowledged, the others go on, and the operator puts it back', async () => {
+  await stack.sql("ALTER TABLE messages ADD CONSTRAINT poison CHECK (body IS DISTINCT FROM 'It is poison') NOT VALID");
+  await erika.write(ours, { text: 'It is poison' });
+  await erika.write(ours, { text: 'And this is not' });
+  await endpoint.event('message_received', (e) => e.data.message_body === 'And this is not');
+  const aside = await until('it to be set aside', async () =>
+    (await operator(stack).get('/set-aside')).data.find((work) => work.kind === 'inbound'));
+  assert.match(aside.reason, /Postgres refuses it/);
+  assert.equal(aside.tenant_id, customer.tenantId);
+  const waiting = async () => (await stack.phones.get(`/phones/${ours.number}`)).data.companions[0].waiting;
+  await until('WhatsApp to hear that it was taken', async () => (await waiting()) === 0);
+  const { id: sessionId } = session;
+  const [before] = await stack.sql('SELECT since FROM sessions WHERE id = $1', [sessionId]);
+  const retry = async () => (await operator(stack).post(`/set-aside/${aside.id}/retry`)).status;
+  assert.equal(await retry(), 202);
+  await until('it to be refused once more', async () =>
+    (await stack.sql('SELECT retried_at FROM set_aside WHERE id = $1', [aside.id]))[0].retried_at === null);
+  await stack.sql('ALTER TABLE messages DROP CONSTRAINT poison');
+  assert.equal(await retry(), 202);
+  await endpoint.event('message_received', (e) => e.data.message_body === 'It is poison');
+  await until('nothing of it to be kept twice', async () =>
+    (await stack.sql('SELECT payload FROM set_aside WHERE id = $1', [aside.id]))[0].payload === null);
+  const [after] = await stack.sql('SELECT since FROM sessions WHERE id = $1', [sessionId]);
+  assert.deepEqual(after, before, 'the connection was not lost for it');
+});
+
 test('a number that is not on WhatsApp fails with that reason', async () => {
   const nobody = await customer.contact(newPhone());
   const sent = await customer.send(nobody.id, 'Is anybody there?');
@@ -148,6 +200,47 @@ test('463 holds the message with its reason and until when, and it is not tried 
   assert.equal(held.status, 'queued');
   assert.equal(held.attempts, 1);
   assert.ok(Date.parse(held.held.until) > Date.now() + 60_000);
+});
+
+test('479 is tried again, and shows once', async () => {
+  await stack.phones.post('/faults', { kind: 'ack_error', code: 479, to: erika.number });
+  const sent = await customer.send(contact.id, 'Refused at first');
+  const read = await customer.reaches(sent.message_id, 'read');
+  assert.equal(read.attempts, 2);
+  assert.equal((await erika.inbox()).filter((m) => m.body === 'Refused at first').length, 1);
+});
+
+test('a login that another process takes is replaced', async () => {
+  const second = await newSession(stack, customer);
+  const phone = await newPhoneOn(stack, { name: 'Second number' });
+  await pair(second, phone);
+  await phone.call('POST', '/devices/1/stream-error', { code: 440 });
+  const replaced = await sessionIs(second, 'replaced');
+  assert.equal(replaced.reason, 'another process uses this login');
+  const told = await endpoint.event('session_disconnected', (e) => e.data.session_id === second.id);
+  assert.equal(told.data.reason, replaced.reason);
+});
+
+test('a number that WhatsApp bans while the connection is away is banned, and that is told too', async () => {
+  const third = await newSession(stack, customer);
+  const phone = await newPhoneOn(stack, { name: 'Third number' });
+  await pair(third, phone);
+  await stack.phones.post('/faults', { kind: 'login_refused', code: 403, times: 'always', from: phone.number });
+  await phone.call('POST', '/devices/1/drop');
+  const banned = await sessionIs(third, 'banned');
+  assert.equal(banned.reason, 'WhatsApp has banned this number');
+  await endpoint.event('session_disconnected', (e) => e.data.session_id === third.id && e.data.reason === banned.reason);
+  const qr = await qrOf(third);
+  assert.equal(qr.status, 409);
+});
+
+test('a code that nobody scans in time: the session has failed and says so, and begins anew when asked', async () => {
+  await stack.phones.post('/faults', { kind: 'no_codes' });
+  const fourth = await newSession(stack, customer);
+  const failed = await sessionIs(fourth, 'failed');
+  assert.equal(failed.reason, 'nobody scanned the code in time');
+  await endpoint.event('session_disconnected', (e) => e.data.session_id === fourth.id && e.data.reason === failed.reason);
+  await pair(fourth, await newPhoneOn(stack, { name: 'Fourth number' }));
 });
 
 test('logged out on the phone: a state, an event, and pairing by a typed code', async () => {

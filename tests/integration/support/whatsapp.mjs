@@ -55,9 +55,9 @@ export async function newPhoneOn(stack, settings = {}) {
   return new Phone(stack, number);
 }
 
-/** A customer with a session of engine baileys, not yet paired. */
-export async function newSession(stack) {
-  const customer = await newCustomer(stack, { permissions: PERMISSIONS });
+/** A session of engine baileys, not yet paired, of a new customer or of that one. */
+export async function newSession(stack, owner) {
+  const customer = owner ?? (await newCustomer(stack, { permissions: PERMISSIONS }));
   const made = await customer.post('/sessions', { engine: 'baileys', name: 'our number' });
   if (made.status !== 201) throw new Error(`POST /sessions: ${made.status} ${JSON.stringify(made.data)}`);
   return { customer, id: made.data.session_id };

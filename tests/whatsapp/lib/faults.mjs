@@ -13,6 +13,7 @@ const KINDS = {
   iq_slow: ['xmlns', 'ms'],
   iq_error: ['xmlns', 'code'],
   login_refused: ['code'], // <failure reason=…> instead of <success>
+  no_codes: [], // a client without an account gets no QR codes: as if all that it had shown had run out
   undecryptable: [], // the phone `to` cannot read a message and asks for it again
   corrupt: [], // what the phone `from` writes arrives broken at companions
   wrong_account_signature: [], // the phone `to` vouches for a new companion with a signature that is not its own

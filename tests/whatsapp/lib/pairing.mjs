@@ -41,7 +41,7 @@ export class Pairing {
         signature: Buffer.from(data.eSkeySig),
       },
       name: payload.pushName || undefined,
-      refs: Array.from({ length: REFS }, () => `2@${crypto.randomBytes(48).toString('base64')}`),
+      refs: Array.from({ length: this.faults.take('no_codes') ? 0 : REFS }, () => `2@${crypto.randomBytes(48).toString('base64')}`),
       until: Date.now() + REFS_LIVE_MS,
     };
     checkSignedPreKey(registration.identity, registration.signedPreKey);

@@ -33,7 +33,7 @@ export class Device {
   }
 }
 
-export class Account {
+class Account {
   constructor(number, name, makePhone) {
     this.number = number;
     this.name = name;
