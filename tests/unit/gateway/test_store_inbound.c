@@ -217,6 +217,72 @@ static void nobody_edits_what_another_wrote(void **state)
 	scene_expect(scene, "SELECT count(*) FROM events", "0");
 }
 
+/* --- set aside --- */
+
+static int64_t set_aside(struct scene *scene, const struct gateway_inbound *row, const char *reason)
+{
+	struct seen seen;
+	struct gateway_aside aside = {.id = "sa_1", .reason = reason, .sealed = SV_LIT("sealed")};
+	gateway_store_inbound_aside(scene->conn, row, &aside, scene_on_done, scene);
+	scene_wait(scene, on_rows, &seen);
+	return seen.n_held;
+}
+
+static void on_back(void *ctx, const struct pg_result *result)
+{
+	int *n = ctx;
+	*n = pg_rows(result);
+	for (int row = 0; row < *n; row++)
+		assert_sv(pg_bytes(result, row, 1), "sealed");
+}
+
+static int put_back(struct scene *scene)
+{
+	int n = -1;
+	int64_t session_id = 1;
+	gateway_store_inbound_put_back(scene->conn, &session_id, 1, 10, scene_on_done, scene);
+	scene_wait(scene, on_back, &n);
+	return n;
+}
+
+static void what_is_set_aside_keeps_its_keys_and_is_there_once(void **state)
+{
+	struct scene *scene = *state;
+	struct engine_key key = {SV_LIT("session/a"), SV_LIT("1")};
+	struct gateway_inbound row = inbound("msg_1", "WA1", 1);
+	row.keys = &key;
+	row.n_keys = 1;
+	assert_int_equal(set_aside(scene, &row, "first"), 1);
+	assert_int_equal(set_aside(scene, &row, "second"), 1);
+	scene_expect(scene,
+		"SELECT id, kind, session_id, wa_message_id, from_me, phone, tenant_id, reason,"
+		" encode(payload, 'escape') FROM set_aside",
+		"sa_1|inbound|1|WA1|f|" PHONE "|1|second|sealed");
+	scene_expect(
+		scene, "SELECT name, encode(sealed, 'escape') FROM session_keys", "session/a|1");
+	row.session_epoch--;
+	assert_int_equal(set_aside(scene, &row, "third"), 0);
+	scene_expect(scene, "SELECT reason FROM set_aside", "second");
+	scene_sql(scene, "DELETE FROM set_aside");
+}
+
+static void what_was_set_aside_comes_back_when_the_operator_says_so_until_it_is_kept(void **state)
+{
+	struct scene *scene = *state;
+	struct gateway_inbound row = inbound("msg_1", "WA1", 1);
+	(void)set_aside(scene, &row, "refused");
+	assert_int_equal(put_back(scene), 0);
+	scene_sql(scene, "UPDATE set_aside SET retried_at = now()");
+	assert_int_equal(put_back(scene), 1);
+	(void)set_aside(scene, &row, "refused again");
+	assert_int_equal(put_back(scene), 0);
+	scene_sql(scene, "UPDATE set_aside SET retried_at = now()");
+	(void)keep(scene, &row, 1);
+	assert_int_equal(put_back(scene), 0);
+	scene_expect(scene, "SELECT payload IS NULL FROM set_aside", "t");
+	scene_sql(scene, "DELETE FROM set_aside");
+}
+
 /* --- media --- */
 
 static void on_first(void *ctx, const struct pg_result *result)
@@ -439,6 +505,8 @@ int main(void)
 		TEST_OF(what_the_own_phone_writes_is_outgoing_and_no_event),
 		TEST_OF(a_change_is_told_of_once_and_of_the_message_meant),
 		TEST_OF(nobody_edits_what_another_wrote),
+		TEST_OF(what_is_set_aside_keeps_its_keys_and_is_there_once),
+		TEST_OF(what_was_set_aside_comes_back_when_the_operator_says_so_until_it_is_kept),
 		TEST_OF(wanted_media_is_found_stored_and_not_wanted_any_more),
 		TEST_OF(media_of_what_was_erased_meanwhile_is_not_kept),
 		TEST_OF(media_that_cannot_be_had_fails_its_message_once),

@@ -137,6 +137,29 @@ static void TEST(a_later_attempt_differs_in_the_links_time_alone)
 	strbuf_deinit(&later);
 }
 
+static void TEST(received_says_what_it_answers_and_where)
+{
+	struct event_row row = row_of(EVENT_MESSAGE_RECEIVED);
+	row.message_type = MESSAGE_LOCATION;
+	row.body = SV_LIT("Home");
+	row.reply_to = SV_LIT("msg_0");
+	row.detail = SV_LIT("{\"latitude\": 52.5}");
+	check(&row,
+		HEAD("message_received") "\"message_id\":\"msg_1\",\"contact_id\":12,\"phone_"
+					 "number\":\"+1234567890\",\"message_type\":\"location\","
+					 "\"message_body\":\"Home\",\"reply_to\":\"msg_0\","
+					 "\"detail\":{\"latitude\": 52.5},\"media_url\":null,"
+					 "\"session_id\":3,"
+					 "\"received_at\":\"2026-01-01T00:00:00.123Z\"}}");
+	row.is_erased = true;
+	check(&row,
+		HEAD("message_received") "\"message_id\":\"msg_1\",\"contact_id\":12,\"phone_"
+					 "number\":\"+1234567890\",\"message_type\":\"location\","
+					 "\"message_body\":\"\",\"reply_to\":\"msg_0\",\"media_url\":null,"
+					 "\"session_id\":3,"
+					 "\"received_at\":\"2026-01-01T00:00:00.123Z\"}}");
+}
+
 static void TEST(erased_messages_say_nothing)
 {
 	struct event_row row = row_of(EVENT_MESSAGE_RECEIVED);
@@ -264,6 +287,7 @@ int main(void)
 		cmocka_unit_test(received_media_has_a_url_and_its_body_is_a_string),
 		cmocka_unit_test(who_may_not_read_media_gets_a_link_that_needs_a_key),
 		cmocka_unit_test(a_later_attempt_differs_in_the_links_time_alone),
+		cmocka_unit_test(received_says_what_it_answers_and_where),
 		cmocka_unit_test(erased_messages_say_nothing),
 		cmocka_unit_test(steps),
 		cmocka_unit_test(failed_takes_its_error_from_the_event),
