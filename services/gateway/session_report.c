@@ -117,10 +117,22 @@ void session_report_state(struct session *session, enum session_state state, con
 		write_state(session);
 }
 
+/* An engine that starts knows nothing of before. What was connected once comes back by itself, and
+ * whoever is told that it went away is told why. */
 static void on_state(
 	void *ctx, enum session_state state, const char *reason, const char *phone_number)
 {
-	session_report_state(ctx, state, reason, phone_number);
+	struct session *session = ctx;
+	char why[SESSION_REASON_SIZE];
+	if (state == SESSION_STARTING && reason == NULL &&
+		(session->state == SESSION_CONNECTED || session->state == SESSION_RECONNECTING)) {
+		state = SESSION_RECONNECTING;
+		(void)snprintf(why, sizeof(why), "%s",
+			session->reason[0] != '\0' ? session->reason
+						   : "another gateway process has taken it over");
+		reason = why;
+	}
+	session_report_state(session, state, reason, phone_number);
 }
 
 /* --- attempts --- */
