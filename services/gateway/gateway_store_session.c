@@ -45,7 +45,10 @@ static const struct pg_stmt settle_stmt = {
 	       " m.deaths, m.deaths_alone",
 };
 
-/* $6 and $7: the types of the two events. A state that needs a person is told of, too, when the connection was lost before. */
+#define NEEDS_SOMEBODY "'logged_out', 'replaced', 'banned', 'failed'"
+
+/* $6 and $7: the types of the two events. That it needs somebody is told even when it was not
+ * connected any more. */
 static const struct pg_stmt state_stmt = {
 	.name = "gateway_session_state",
 	.sql = "WITH held AS MATERIALIZED ("
@@ -77,8 +80,7 @@ static const struct pg_stmt state_stmt = {
 	       " ELSE $7::int2 END AS type"
 	       " FROM old o"
 	       " WHERE (o.state = 'connected') <> ($3::text = 'connected')"
-	       " OR (o.state <> $3::text AND $3::text IN ('logged_out', 'replaced', 'banned',"
-	       " 'failed'))"
+	       " OR ($3::text IN (" NEEDS_SOMEBODY ") AND o.state NOT IN (" NEEDS_SOMEBODY "))"
 	       "), listener AS ("
 	       " SELECT c.tenant_id AS id"
 	       " FROM change c"

@@ -55,8 +55,8 @@ struct item {
 	int n_refused; /* while alone in a statement */
 	struct media_fetch *fetch;
 	struct media_keep *keep;
-	int place;       /* in the batch, while it is there */
-	bool is_dropped; /* then: its session is lost */
+	int place;                         /* in the batch, while it is there */
+	bool is_dropped;                   /* then: its session is lost */
 	char why[sizeof(struct err) + 32]; /* it is set aside */
 };
 TAILQ_HEAD(items, item);

@@ -62,9 +62,9 @@ int inbound_aside_parse(
 		.token = ENGINE_NO_TOKEN,
 	};
 	json_free(&value);
-	if (kind < ENGINE_INBOUND_MESSAGE || kind >= ENGINE_INBOUND_NOTHING || type < MESSAGE_TEXT ||
-		type > MESSAGE_OTHER || message.tenant_id < 0 || message.wa_message_id.len == 0 ||
-		message.at_ms < 0)
+	if (kind < ENGINE_INBOUND_MESSAGE || kind >= ENGINE_INBOUND_NOTHING ||
+		type < MESSAGE_TEXT || type > MESSAGE_OTHER || message.tenant_id < 0 ||
+		message.wa_message_id.len == 0 || message.at_ms < 0)
 		return err_set(err, "it is no incoming message");
 	*ret_message = message;
 	return 0;

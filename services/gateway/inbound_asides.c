@@ -56,8 +56,7 @@ void inbound_asides_keep(struct inbound_asides *asides, const struct gateway_inb
 	log_warn("inbound_set_aside", log_int("session", inbound->session_id),
 		log_sv("wa_message_id", inbound->wa_message_id), log_text("set_aside", id),
 		log_text("reason", reason));
-	gateway_store_inbound_aside(
-		asides->gateway->session_conn, inbound, &aside, fn, ctx);
+	gateway_store_inbound_aside(asides->gateway->session_conn, inbound, &aside, fn, ctx);
 	strbuf_deinit(&sealed);
 }
 
@@ -86,8 +85,7 @@ static void take_back(struct inbound_asides *asides, int32_t session_id, struct 
 		inbound_aside_parse(strbuf_view(&plain), pool, &message, &err) < 0)
 		log_error("inbound_not_put_back", log_int("session", session_id), log_err(&err));
 	else /* a full lane: the next query finds it again */
-		(void)inbound_push(
-			asides->gateway->inbound, session_id, session->epoch, &message);
+		(void)inbound_push(asides->gateway->inbound, session_id, session->epoch, &message);
 	if (plain.data != NULL)
 		mem_wipe(plain.data, plain.len);
 	strbuf_deinit(&plain);
@@ -111,8 +109,8 @@ static void on_timer(void *ctx)
 	if (n == 0 || inbound_waiting(asides->gateway->inbound) > 0)
 		loop_timer_arm(asides->timer, POLL_MS);
 	else
-		gateway_store_inbound_put_back(asides->gateway->session_conn, ids, n, BACK_AT_ONCE,
-			on_back, asides);
+		gateway_store_inbound_put_back(
+			asides->gateway->session_conn, ids, n, BACK_AT_ONCE, on_back, asides);
 }
 
 struct inbound_asides *inbound_asides_new(struct gateway *gateway)

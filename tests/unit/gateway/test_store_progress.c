@@ -390,6 +390,24 @@ static void coming_and_going_of_a_session_is_told_to_who_depends_on_it(void **st
 		"failed|worse|+49151");
 }
 
+static void what_needs_somebody_is_told_though_the_connection_was_lost_before(void **state)
+{
+	struct scene *scene = *state;
+	struct rows rows;
+	add_webhook(scene);
+	set_state(scene, SCENE_EPOCH, SESSION_CONNECTED, NULL, &rows);
+	set_state(scene, SCENE_EPOCH, SESSION_RECONNECTING, "lost", &rows);
+	set_state(scene, SCENE_EPOCH, SESSION_RECONNECTING, "lost again", &rows);
+	set_state(scene, SCENE_EPOCH, SESSION_BANNED, "banned", &rows);
+	set_state(scene, SCENE_EPOCH, SESSION_BANNED, "still", &rows);
+	set_state(scene, SCENE_EPOCH, SESSION_PAIRING, "scan the code", &rows);
+	set_state(scene, SCENE_EPOCH, SESSION_FAILED, "nobody came", &rows);
+	scene_expect(scene,
+		"SELECT string_agg(data->>'reason', ',' ORDER BY sequence) FROM events"
+		" WHERE type = 10 AND tenant_id = 1",
+		"lost,banned,nobody came");
+}
+
 static void a_session_of_one_tenant_tells_that_one_only(void **state)
 {
 	struct scene *scene = *state;
@@ -425,6 +443,7 @@ int main(void)
 		TEST_OF(what_the_last_owner_had_in_flight_is_settled),
 		TEST_OF(who_only_lost_the_lease_did_not_die),
 		TEST_OF(coming_and_going_of_a_session_is_told_to_who_depends_on_it),
+		TEST_OF(what_needs_somebody_is_told_though_the_connection_was_lost_before),
 		TEST_OF(a_session_of_one_tenant_tells_that_one_only),
 	};
 	return cmocka_run_group_tests(tests, scene_setup, scene_teardown);
