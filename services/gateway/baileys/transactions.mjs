@@ -8,10 +8,22 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 export function makeTransactions(store) {
   const current = new AsyncLocalStorage();
 
+  // Baileys takes a session that could not be read for one that is not there, and would write a new one over it: a
+  // transaction in which a read failed fails, whatever became of the error.
+  async function read(type, ids) {
+    try {
+      return await store.get(type, ids);
+    } catch (error) {
+      const transaction = current.getStore();
+      if (transaction) transaction.failure = error;
+      throw error;
+    }
+  }
+
   async function get(type, ids) {
     const changed = current.getStore()?.changes[type] ?? {};
     const missing = ids.filter((id) => !(id in changed));
-    const values = missing.length > 0 ? await store.get(type, missing) : {};
+    const values = missing.length > 0 ? await read(type, missing) : {};
     for (const id of ids) {
       if (id in changed && changed[id] !== null) values[id] = changed[id];
     }
@@ -30,8 +42,11 @@ export function makeTransactions(store) {
   async function transaction(work, key) {
     if (current.getStore()) return work();
     return store.turns.run(key, async () => {
-      const state = { changes: {}, inbound: undefined };
-      const result = await current.run(state, work);
+      const state = { changes: {}, inbound: undefined, failure: null };
+      const result = await current.run(state, async () => work()).catch((error) => {
+        throw state.failure ?? error;
+      });
+      if (state.failure) throw state.failure;
       await store.commit(state.changes, state.inbound);
       return result;
     });

@@ -107,6 +107,22 @@ test('a transaction that throws changes nothing; one that does not commits all o
   assert.equal(await whole, 'plaintext');
 });
 
+test('a transaction in which a read failed fails, though somebody took what it read for missing', async () => {
+  const { line, store } = make();
+  const keys = makeTransactions(store);
+  line.readKeys = async () => {
+    throw new Error('late');
+  };
+  for (const end of [() => keys.set({ session: { a: 'new' } }), () => Promise.reject(new Error('No session record'))]) {
+    const work = keys.transaction(async () => {
+      await keys.get('session', ['a']).catch(() => null);
+      await end();
+    }, 'contact');
+    await assert.rejects(work, { message: 'late' });
+  }
+  assert.equal(line.commits.length, 0);
+});
+
 test('one contact’s transactions wait for each other’s commit, those of others do not', async () => {
   const { line, store } = make();
   const keys = makeTransactions(store);
