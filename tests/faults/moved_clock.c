@@ -1,5 +1,6 @@
-/* LD_PRELOAD for a process whose wall clock is put on and back while it runs: by as many seconds as the first eight bytes of the file that
-   MOVED_CLOCK_FILE names say (a number of the machine's own byte order). Clocks that only count on are left alone. */
+/* LD_PRELOAD for a process whose wall clock is put on and back while it runs: by as many seconds as
+   the first eight bytes of the file that MOVED_CLOCK_FILE names say (a number of the machine's own
+   byte order). Clocks that only count on are left alone. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>

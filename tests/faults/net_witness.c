@@ -1,7 +1,8 @@
 /*
- * LD_PRELOAD for a daemon whose way out is watched: each address that it connects to is written into NET_WITNESS_LOG, and what is not
- * on this machine is refused there and then. Names are those of NET_WITNESS_HOSTS alone, one a line: «NAME ADDRESS[,ADDRESS] …»; the
- * first group answers the first question, the next the second, and so on around.
+ * LD_PRELOAD for a daemon whose way out is watched: each address that it connects to is written
+ * into NET_WITNESS_LOG, and what is not on this machine is refused there and then. Names are those
+ * of NET_WITNESS_HOSTS alone, one a line: «NAME ADDRESS[,ADDRESS] …»; the first group answers the
+ * first question, the next the second, and so on around.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -77,7 +78,8 @@ static char *pick_group(char *groups, unsigned turn)
 	char *list[MAX_LINE / 2], *rest = NULL;
 	unsigned n = 0;
 
-	for (char *one = strtok_r(groups, " ", &rest); one != NULL; one = strtok_r(NULL, " ", &rest))
+	for (char *one = strtok_r(groups, " ", &rest); one != NULL;
+		one = strtok_r(NULL, " ", &rest))
 		list[n++] = one;
 	return n == 0 ? NULL : list[turn % n];
 }
@@ -92,7 +94,8 @@ static int answer(getaddrinfo_fn real, char *group, const char *service,
 		hints = *wish;
 	hints.ai_family = AF_UNSPEC;
 	hints.ai_flags = AI_NUMERICHOST;
-	for (char *one = strtok_r(group, ",", &rest); one != NULL; one = strtok_r(NULL, ",", &rest)) {
+	for (char *one = strtok_r(group, ",", &rest); one != NULL;
+		one = strtok_r(NULL, ",", &rest)) {
 		if (real(one, service, &hints, last) != 0)
 			abort();
 		while (*last != NULL)

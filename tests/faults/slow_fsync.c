@@ -1,5 +1,5 @@
-/* LD_PRELOAD for a server whose disk is slow: fsync() and fdatasync() take as many milliseconds longer as stand in the file that
-   SLOW_FSYNC_FILE names, if it is there. */
+/* LD_PRELOAD for a server whose disk is slow: fsync() and fdatasync() take as many milliseconds
+   longer as stand in the file that SLOW_FSYNC_FILE names, if it is there. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdio.h>
