@@ -4,9 +4,11 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/io/marked_step.h"
 
-#define LEAVE_MS  1000 /* of the time to drain: for giving leases back */
-#define RECORD_MS 1000 /* and for recording what ended last */
+#define LEAVE_MS        1000 /* of the time to drain: for giving leases back */
+#define RECORD_MS       1000 /* and for recording what ended last */
+#define RAN_OUT_LOOK_MS 100
 
 static int count_busy(const struct webhooker *webhooker)
 {
@@ -17,14 +19,26 @@ static int count_busy(const struct webhooker *webhooker)
 	return n;
 }
 
-/* A process that slept past its leases sends nothing more before it hears of their loss. */
-static void close_what_ran_out(struct webhooker *webhooker, int64_t now_ms)
+/*
+ * A process that slept past its leases sends nothing more before it hears of their loss. It may not
+ * hear of one: Postgres has renewed what ran out by our clock alone, and then all goes on. True
+ * when some have run out, so that this is to be asked again.
+ */
+static bool follow_leases(struct webhooker *webhooker, int64_t now_ms)
 {
+	bool has_run_out = false;
+
 	for (int p = 0; p < EVENT_PARTITIONS; p++) {
-		if (partition_owner_state(webhooker->owner, p) == PARTITION_OPEN &&
-			!partition_owner_holds(webhooker->owner, p))
+		if (partition_owner_state(webhooker->owner, p) != PARTITION_OPEN)
+			continue;
+		if (!partition_owner_holds(webhooker->owner, p)) {
 			delivery_queue_close_partition(webhooker->queue, p, now_ms);
+			has_run_out = true;
+		} else if (webhooker->phase == WEBHOOKER_RUNNING) {
+			delivery_queue_open_partition(webhooker->queue, p, now_ms);
+		}
 	}
+	return has_run_out;
 }
 
 static void give_back_what_is_closed(struct webhooker *webhooker)
@@ -68,13 +82,16 @@ void webhooker_pump(void *ctx)
 	delivery_hands_flush(webhooker->hands);
 	if (webhooker->phase == WEBHOOKER_LEAVING)
 		return;
-	close_what_ran_out(webhooker, now_ms);
+	MARKED_STEP("webhooker_pump", SV_NULL);
+	bool has_run_out = follow_leases(webhooker, now_ms);
 	int64_t wait_ms = delivery_queue_tick(webhooker->queue, now_ms);
 	start_posts(webhooker, now_ms);
 	delivery_prepare_run(webhooker->prepare, now_ms);
 	open_sweep_refill(webhooker->sweep);
 	give_back_what_is_closed(webhooker);
 	leave_when_done(webhooker);
+	if (has_run_out && (wait_ms < 0 || wait_ms > RAN_OUT_LOOK_MS))
+		wait_ms = RAN_OUT_LOOK_MS;
 	if (wait_ms >= 0)
 		loop_timer_arm(webhooker->pump_timer, wait_ms);
 }

@@ -74,6 +74,11 @@ export const SCENARIOS = {
     play: (trial) => oneByOne(trial, 25_000, [1500, 3500], (random) => ({ kind: 'pause', target: random.pick(DAEMONS.slice(2)), for_ms: random.whole(3200, 6000) })),
   },
 
+  dozed: {
+    about: 'the same for about as long as a lease lasts: it runs out by its owner\'s clock, and Postgres may renew it before it is anybody else\'s',
+    play: (trial) => oneByOne(trial, 30_000, [3200, 4200], (random, n) => ({ kind: 'pause', target: DAEMONS[2 + (n * 5 + 4) % 6], for_ms: random.whole(2300, 3100) })),
+  },
+
   lost_ack: {
     about: "WhatsApp takes the message and its acknowledgement is lost; gateways die meanwhile",
     load: { fates: [{ last: '0005', contacts: 12, pause_ms: 2500, waits: true }, { last: '0002', contacts: 4, pause_ms: 2500, waits: true }, { last: '5555', contacts: 8, pause_ms: 600 }] },

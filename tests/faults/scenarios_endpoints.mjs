@@ -39,6 +39,19 @@ export const ENDPOINT_SCENARIOS = {
     },
   },
 
+  silent_overslept: {
+    about: 'webhookers are stopped for longer than their leases while POSTs to a silent endpoint are under way, and go on',
+    meta: { settle_limit_ms: 40_000 },
+    load: slower(3),
+    async play({ injector }) {
+      for (let n = 0; n < 6; n++) {
+        const slept = sleep(1000).then(() => injector.fault({ kind: 'pause', target: `webhooker-${1 + (n % 2)}`, for_ms: 3500 }));
+        await injector.fault({ kind: 'endpoint', target: n % 3, mode: 'silent', until: slept.then(() => sleep(1000)) });
+        await sleep(1500);
+      }
+    },
+  },
+
   webhook_kills: {
     about: 'the webhookers are killed when an endpoint has said 200, before they can write it down',
     meta: { expects_repeats: true, settle_limit_ms: 40_000 },

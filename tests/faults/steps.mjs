@@ -10,7 +10,7 @@ export const STEPS = {
   gateway: ['gateway_session_loaded', 'gateway_settle_committed', 'gateway_claim_before_commit', 'gateway_claim_answered', 'gateway_claim_committed',
     'gateway_handed_over', 'gateway_engine_took', 'gateway_progress_before_commit', 'gateway_progress_committed',
     'gateway_move_before_commit', 'gateway_move_committed', 'gateway_inbound_before_commit', 'gateway_inbound_committed'],
-  webhooker: ['webhooker_partition_gained', 'webhooker_entry_taken', 'webhooker_delivery_rendered', 'webhooker_delivery_posted',
+  webhooker: ['webhooker_pump', 'webhooker_partition_gained', 'webhooker_entry_taken', 'webhooker_delivery_rendered', 'webhooker_delivery_posted',
     'webhooker_delivery_answered', 'webhooker_record_before_commit', 'webhooker_record_committed'],
 };
 

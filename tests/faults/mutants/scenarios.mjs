@@ -270,4 +270,25 @@ export const SCENARIOS = {
       await Promise.all(contacts.map((contact) => stage.send(contact, 'short_lived', { valid_until })));
     },
   },
+
+  // A webhooker sleeps in the middle of its work, while its heartbeat waits in Postgres: its leases run out by its own clock, Postgres renews
+  // them, and it goes on before it has noticed either.
+  heartbeat_late: {
+    async play(stage) {
+      const contacts = await stage.many(32);
+      for (let n = 0; n < 4; n++) {
+        const release = await stage.lockLeases();
+        const begin = Date.now();
+        await stage.sleep(600); // the next heartbeat waits
+        const asleep = await stage.arm(`webhooker-${1 + (n % 2)}`, 'webhooker_pump', { does: 'stop' });
+        await Promise.all(contacts.map((contact) => stage.send(contact, 'send')));
+        const [pid] = await asleep();
+        await release();
+        await stage.sleep(begin + 2350 - Date.now());
+        stage.resume(pid);
+        await stage.sleep(1500);
+        await Promise.all(contacts.map((contact) => stage.send(contact, 'send')));
+      }
+    },
+  },
 };

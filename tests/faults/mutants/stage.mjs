@@ -189,6 +189,17 @@ export class Stage extends Workload {
   }
 
   /** Nothing is written to messages until the function in the answer is called: it cuts off whoever waits, before it unlocks. */
+  /** Heartbeats wait until the function in the answer is called. */
+  async lockLeases() {
+    const client = await this.superuser();
+    await client.query('BEGIN');
+    await client.query('LOCK TABLE leases IN ACCESS EXCLUSIVE MODE');
+    return async () => {
+      await client.query('COMMIT');
+      await client.end();
+    };
+  }
+
   async lockMessages() {
     const client = await this.superuser();
     await client.query('BEGIN');
