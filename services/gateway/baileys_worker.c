@@ -49,7 +49,8 @@ struct baileys_worker {
 	int64_t up_since_ms;
 	bool is_paused;
 	int fat_beats;
-	int64_t rss_bytes;
+	int64_t rss_bytes; /* as of its last heartbeat; the next too */
+	int64_t heap_bytes;
 	struct metric *starts;
 };
 
@@ -111,6 +112,7 @@ static void end(struct baileys_worker *worker, const char *why)
 	bufferevent_free(worker->pipe);
 	worker->pipe = NULL;
 	worker->rss_bytes = 0;
+	worker->heap_bytes = 0;
 	(void)kill(worker->pid, SIGKILL);
 	loop_timer_arm(worker->timer, 0);
 	if (was_up)
@@ -160,6 +162,7 @@ static void on_ready(struct baileys_worker *worker, const struct baileys_frame *
 static void on_heartbeat(struct baileys_worker *worker, const struct baileys_frame *frame)
 {
 	worker->rss_bytes = frame->fields[HEARTBEAT_RSS].number;
+	worker->heap_bytes = frame->fields[HEARTBEAT_HEAP].number;
 	bool is_fat =
 		worker->rss_bytes / MIB > setting_int(worker->settings, SETTING_WORKER_MEMORY);
 	worker->fat_beats = is_fat ? worker->fat_beats + 1 : 0;
@@ -336,6 +339,12 @@ static double count_rss(void *ctx)
 	return (double)worker->rss_bytes;
 }
 
+static double count_heap(void *ctx)
+{
+	const struct baileys_worker *worker = ctx;
+	return (double)worker->heap_bytes;
+}
+
 struct baileys_worker *baileys_worker_new(struct loop *loop, const struct settings *settings,
 	struct metrics *metrics, const struct baileys_worker_events *events, void *ctx)
 {
@@ -352,6 +361,8 @@ struct baileys_worker *baileys_worker_new(struct loop *loop, const struct settin
 		metrics, "wa_gateway_worker_starts_total", "", "Starts of the WhatsApp worker");
 	metrics_gauge_fn(metrics, "wa_gateway_worker_rss_bytes", "",
 		"Memory of the WhatsApp worker", count_rss, worker);
+	metrics_gauge_fn(metrics, "wa_gateway_worker_heap_bytes", "",
+		"JavaScript heap in use in the WhatsApp worker", count_heap, worker);
 	return worker;
 }
 
