@@ -124,6 +124,7 @@ suite_run() {
     worker) suite_worker "$@" ;;
     compose)
       node_packages tests/integration # whose customers and endpoints it uses
+      node_packages tests/whatsapp
       suite_folder "$name" "$@"
       ;;
     faults)

@@ -58,7 +58,8 @@ filter_clean() {
   iptables-save 2>/dev/null | grep -v -e DOCKER -e "$ENGINE_BRIDGE" -e ' br-[0-9a-f]\{12\} ' -e '10\.21[34]\.' | iptables-restore 2>/dev/null || true
 }
 
-# base_import: debian:trixie-slim as its makers make it: the smallest Debian, without manuals. Packages come from where this machine's do.
+# base_import: debian:trixie-slim as its makers make it: the smallest Debian, without manuals. Packages come from where this machine's do,
+# and who is trusted here besides Debian's list is trusted there.
 base_import() {
   local mirror root=$WORK/trixie proxy
   mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -m 1 'debian$')
@@ -68,6 +69,8 @@ base_import() {
   }
   proxy=$(apt-config dump Acquire | grep -E '^Acquire::https?::Proxy ' || true)
   [ -z "$proxy" ] || printf '%s\n' "$proxy" >"$root/etc/apt/apt.conf.d/01proxy"
+  printf 'registry=%s\n' "$(npm config get registry)" >"$root/etc/npmrc"
+  [ ! -d /usr/local/share/ca-certificates ] || cp -r /usr/local/share/ca-certificates "$root/usr/local/share/"
   printf 'path-exclude %s\n' '/usr/share/doc/*' '/usr/share/man/*' '/usr/share/locale/*' >"$root/etc/dpkg/dpkg.cfg.d/slim"
   rm -rf "$root"/usr/share/{doc,man,locale}/* "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
   tar -C "$root" --numeric-owner -c . | docker import --change 'CMD ["bash"]' - debian:trixie-slim >/dev/null

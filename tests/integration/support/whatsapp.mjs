@@ -18,8 +18,13 @@ export async function startWhatsApp({ env = {}, args = [] } = {}) {
       ...env,
     },
   });
-  stack.phones = axios.create({ baseURL: stack.WHATSAPP_ADMIN_URL, validateStatus: () => true });
+  stack.phones = phonesAt(stack.WHATSAPP_ADMIN_URL);
   return stack;
+}
+
+/** The double's admin API. */
+export function phonesAt(url) {
+  return axios.create({ baseURL: url, validateStatus: () => true });
 }
 
 export class Phone {
