@@ -48,6 +48,8 @@ SETTING(OUTBOUND_ALLOW_CIDRS, "WA_OUTBOUND_ALLOW_CIDRS", TEXT, "agw", "", 0, 409
 SETTING(BAILEYS_DIR, "WA_BAILEYS_DIR", TEXT, "ag", "", 0, 4096, "folder of the WhatsApp worker (main.mjs with its npm packages); empty: sessions with engine baileys are refused")
 SETTING(NODE, "WA_NODE", TEXT, "g", "node", 1, 4096, "Node.js, 20 or newer, that runs the WhatsApp worker")
 SETTING(WORKER_MEMORY, "WA_WORKER_MEMORY", INT, "g", "1024", 128, 65536, "MiB the WhatsApp worker may use; with more it is started again")
+SETTING(WHATSAPP_READ_MARKS, "WA_WHATSAPP_READ_MARKS", ENUM, "g", "off|received", 0, 0, "received: a customer's message is marked as read once it is kept, as if somebody had opened the chat")
+SETTING(WHATSAPP_TYPING, "WA_WHATSAPP_TYPING", ENUM, "g", "off|text", 0, 0, "text: the recipient sees typing while a text is made ready; it is not sent any later for that")
 SETTING(WHATSAPP_WS_URL, "WA_WHATSAPP_WS_URL", TEXT, "g", "", 0, 512, "WebSocket URL of another WhatsApp, for tests; empty: the real one")
 SETTING(WHATSAPP_CA_FILE, "WA_WHATSAPP_CA_FILE", TEXT, "g", "", 0, 4096, "certificates to trust besides the usual ones, when speaking to WhatsApp")
 SETTING(WHATSAPP_ROOT_KEY, "WA_WHATSAPP_ROOT_KEY", TEXT, "g", "", 0, 64, "public key (64 hex digits) that signs WhatsApp's certificate chain; empty: the real one's")

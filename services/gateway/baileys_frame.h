@@ -13,7 +13,7 @@
 #include "common/base/pool.h"
 #include "common/base/strbuf.h"
 
-#define BAILEYS_VERSION        1
+#define BAILEYS_VERSION        2
 #define BAILEYS_FRAME_HEAD     4
 #define BAILEYS_FRAME_MAX      4194304
 #define BAILEYS_NAMES_MAX      1000

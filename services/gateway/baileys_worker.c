@@ -6,6 +6,7 @@
 #include <event2/event.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -126,18 +127,25 @@ void baileys_worker_refuse(struct baileys_worker *worker, const char *why)
 
 /* --- frames --- */
 
+static bool is_on(const struct baileys_worker *worker, enum setting_id id)
+{
+	return strcmp(setting_text(worker->settings, id), "off") != 0;
+}
+
 static void say_hello(struct baileys_worker *worker)
 {
 	struct strbuf out = STRBUF_INIT;
 	struct baileys_writer writer;
 	const char *url = setting_text(worker->settings, SETTING_WHATSAPP_WS_URL);
 	const char *root_key = setting_text(worker->settings, SETTING_WHATSAPP_ROOT_KEY);
-	baileys_write_begin(&writer, &out, "hello", 5);
+	baileys_write_begin(&writer, &out, "hello", 7);
 	baileys_write_int(&writer, BAILEYS_VERSION);
 	baileys_write_text(&writer, url[0] != '\0' ? sv_from(url) : SV_NULL);
 	baileys_write_text(&writer, root_key[0] != '\0' ? sv_from(root_key) : SV_NULL);
 	baileys_write_int(&writer, HEARTBEAT_MS);
 	baileys_write_int(&writer, setting_int(worker->settings, SETTING_MEDIA_MAX_BYTES));
+	baileys_write_int(&writer, is_on(worker, SETTING_WHATSAPP_READ_MARKS));
+	baileys_write_int(&writer, is_on(worker, SETTING_WHATSAPP_TYPING));
 	baileys_write_end(&writer);
 	(void)bufferevent_write(worker->pipe, out.data, out.len);
 	strbuf_deinit(&out);

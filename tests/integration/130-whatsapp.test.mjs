@@ -24,7 +24,7 @@ let contact;
 let files;
 
 before(async () => {
-  stack = await startWhatsApp();
+  stack = await startWhatsApp({ env: { WA_WHATSAPP_READ_MARKS: 'received', WA_WHATSAPP_TYPING: 'text' } });
   endpoint = await startEndpoint();
   session = await newSession(stack);
   ({ customer } = session);
@@ -68,6 +68,20 @@ test('a text arrives, is delivered and read', async () => {
   assert.equal(shown.from, ours.number);
   await customer.reaches(sent.message_id, 'read');
   await endpoint.event('message_read', (e) => e.data.message_id === sent.message_id);
+});
+
+test('where it is asked for, customers see typing before a text, and their own messages as read', async () => {
+  const frida = await newPhoneOn(stack);
+  const { id } = await customer.contact(`+${frida.number}`);
+  await customer.send(id, 'Good morning');
+  await frida.shows('the text', (m) => m.body === 'Good morning');
+  assert.deepEqual(await frida.call('GET', '/chatstates?wait=1'), [{ from: ours.number, state: 'composing', shown: 0 }]);
+  const written = await frida.write(ours, { text: 'And to you' });
+  await until('a read mark', async () => {
+    const { receipts } = await frida.call('GET', `/sent/${written.id}`);
+    if (!receipts.some(({ type }) => type === 'read')) throw new Error(JSON.stringify(receipts));
+    return true;
+  });
 });
 
 const FILES = {

@@ -132,6 +132,9 @@ test('typing is seen by the contact', async () => {
   const contact = await newContact();
   await client.do('call', 'sendPresenceUpdate', 'composing', jidOf(contact));
   await admin.until(`/phones/${contact}`, ({ typing }) => typing[business] === 'composing');
+  await client.do('call', 'sendPresenceUpdate', 'paused', jidOf(contact));
+  const states = await admin.get(`/phones/${contact}/chatstates?wait=2`);
+  assert.deepEqual(states, ['composing', 'paused'].map((state) => ({ from: business, state, shown: 0 })));
 });
 
 test('a fresh client learns its name and LIDs from the phone', async () => {

@@ -5,6 +5,7 @@ import { gateOutgoing } from './outgoing_gate.mjs';
 import { Receiver } from './receiver.mjs';
 import { makeRepositoryMaker } from './repository.mjs';
 import { nullLogger } from './null_logger.mjs';
+import { ReadMarks } from './read_marks.mjs';
 
 const QUERY_MS = 20_000;
 const HOUR_MS = 3600_000;
@@ -35,6 +36,7 @@ export function connect({ owner, line, store, creds, config, getMessage, events 
     creds,
     mediaHosts: (url) => mediaHosts(sock, url),
     mediaMaxBytes: config.mediaMaxBytes,
+    readMarks: config.readMarks ? new ReadMarks((keys) => sock.readMessages(keys)) : null,
     overrun: events.overrun,
   });
   sock = makeWASocket({

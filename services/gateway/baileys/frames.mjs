@@ -23,7 +23,7 @@ const changes = isArrayOf(isChange);
 
 // The elements after the kind, by name, in their order.
 export const FROM_GATEWAY = {
-  hello: { version: int, wsUrl: textOrNil, rootKey: textOrNil, heartbeatMs: int, mediaMaxBytes: int },
+  hello: { version: int, wsUrl: textOrNil, rootKey: textOrNil, heartbeatMs: int, mediaMaxBytes: int, readMarks: flag, typing: flag },
   open: { line: int, sessionId: int, creds: bytesOrNil },
   pair: { line: int, phone: textOrNil },
   close: { line: int, why: text },

@@ -2,8 +2,8 @@
 // acknowledges it, only when the gateway has committed what it says (a receipt), or can commit it within decryption (a
 // message; see repository.mjs).
 import {
-  areJidsSameUser, getBinaryNodeChildren, isHostedLidUser, isHostedPnUser, isLidUser, isPnUser, jidDecode, proto,
-  unpadRandomMax16,
+  areJidsSameUser, getBinaryNodeChildren, isHostedLidUser, isHostedPnUser, isLidUser, isPnUser, jidDecode, jidNormalizedUser,
+  proto, unpadRandomMax16,
 } from 'baileys';
 import { contentOf, inboundOf } from './content.mjs';
 import { LineBroken } from './gateway.mjs';
@@ -22,17 +22,20 @@ export class Receiver {
   #overrun;
   #mediaHosts;
   #mediaMaxBytes;
+  #readMarks;
   #lidMapping = null;
   #envelopes = new WeakMap(); // ciphertext → what its stanza's envelope says
   #messages = new Lane({ bound: WAITING });
   #receiptsWaiting = 0;
 
-  // mediaHosts() → names of the hosts that the server gave for media; overrun(): WhatsApp sends more than we can take.
-  constructor({ line, creds, mediaHosts, mediaMaxBytes, overrun }) {
+  // mediaHosts() → names of the hosts that the server gave for media; readMarks: who tells that a message was read, or
+  // null; overrun(): WhatsApp sends more than we can take.
+  constructor({ line, creds, mediaHosts, mediaMaxBytes, readMarks, overrun }) {
     this.#line = line;
     this.#creds = creds;
     this.#mediaHosts = mediaHosts;
     this.#mediaMaxBytes = mediaMaxBytes;
+    this.#readMarks = readMarks;
     this.#overrun = overrun;
   }
 
@@ -68,6 +71,7 @@ export class Receiver {
         if (content instanceof Uint8Array) this.#envelopes.set(content, envelope);
       }
       await pass(node);
+      if (envelope.isRead) this.#readMarks?.add({ remoteJid: jidNormalizedUser(node.attrs.from), id: node.attrs.id });
     });
   }
 
@@ -104,7 +108,14 @@ export class Receiver {
     const message = decoded.deviceSentMessage?.message ?? decoded;
     if (envelope.fromMe && message.protocolMessage) await this.#readOwnDevices(message.protocolMessage, keys);
     const content = envelope.forNobody ? null : contentOf(message);
+    envelope.isMessage = content !== null && !content.target && !envelope.fromMe;
     return this.#inbound(envelope, content);
+  }
+
+  // A customer's message is with the backend now: after its delivery receipt, which leaves first, it may count as read.
+  committed(ciphertext) {
+    const envelope = this.#envelopes.get(ciphertext);
+    if (envelope?.isMessage) envelope.isRead = true;
   }
 
   async wasCommitted(ciphertext, error) {

@@ -44,6 +44,7 @@ function checkBundle({ identityKey, signedPreKey }) {
 
 // receiver: {
 //   read(ciphertext, plaintext, keys) → what to commit with the keys, or undefined
+//   committed(ciphertext): that is
 //   wasCommitted(ciphertext) → whether the message of that ciphertext was committed before
 // }
 export function makeRepositoryMaker({ owner, store, receiver }) {
@@ -92,12 +93,14 @@ export function makeRepositoryMaker({ owner, store, receiver }) {
 
     async function decryptMessage(args) {
       try {
-        return await inTransaction(args.jid, async () => {
-          const plaintext = await inner.decryptMessage(args);
-          const inbound = await receiver.read(args.ciphertext, plaintext, keys);
+        const plaintext = await inTransaction(args.jid, async () => {
+          const decrypted = await inner.decryptMessage(args);
+          const inbound = await receiver.read(args.ciphertext, decrypted, keys);
           if (inbound) keys.carry(inbound);
-          return plaintext;
+          return decrypted;
         });
+        receiver.committed(args.ciphertext);
+        return plaintext;
       } catch (error) {
         // Decrypted and committed by us or by an earlier owner whose receipt did not get through: its keys have moved on.
         if (await receiver.wasCommitted(args.ciphertext, error)) return NOTHING;

@@ -29,15 +29,17 @@ const retry = (code, text) => new NotSent('retry', code, text);
 export class Sender {
   #line;
   #mediaMaxBytes;
+  #typing;
   #userJid;
   #connection = null; // { sock, deviceLists } while sends are taken
   #turns = new Turns(); // by phone
   #numbers = new Lru({ max: NUMBERS, ttlMs: NUMBER_TTL_MS }); // phone → JID of those on WhatsApp
   #recipients = new Lru({ max: IN_FLIGHT }); // id → JID, for what an ack tells of the recipient
 
-  constructor({ line, mediaMaxBytes }) {
+  constructor({ line, mediaMaxBytes, typing }) {
     this.#line = line;
     this.#mediaMaxBytes = mediaMaxBytes;
+    this.#typing = typing;
   }
 
   connected(connection, userJid) {
@@ -56,7 +58,7 @@ export class Sender {
       return;
     }
     await this.#turns.run(frame.phone, async () => {
-      const attempt = { connection: this.#connection, mayHaveLeft: false };
+      const attempt = { connection: this.#connection, mayHaveLeft: false, typingTo: null };
       try {
         await this.#relay(attempt, frame);
       } catch (error) {
@@ -90,6 +92,7 @@ export class Sender {
     if (!connection) throw retry('not_connected', 'the session is not connected to WhatsApp');
     const { sock } = connection;
     const jid = await this.#jidOf(sock, frame.phone);
+    if (frame.type === 'text' && this.#typing.begin(sock, jid)) attempt.typingTo = jid;
     const message = await this.#make(connection, frame, jid);
     if (!(await this.#hasDevices(sock, jid))) throw retry('no_devices', 'WhatsApp did not say which devices the number has');
     if (this.#connection !== connection) throw retry('not_connected', 'the connection to WhatsApp was lost');
@@ -124,7 +127,8 @@ export class Sender {
     return makeMessage(message, { jid, userJid: this.#userJid, upload: sock.waUploadToServer });
   }
 
-  #failed(waId, { connection, mayHaveLeft }, error) {
+  #failed(waId, { connection, mayHaveLeft, typingTo }, error) {
+    if (typingTo !== null) this.#typing.end(connection.sock, typingTo);
     const isCut = error instanceof LineBroken || this.#connection !== connection || !connection?.sock.ws.isOpen;
     if (error instanceof NotSent) {
       this.#fail(waId, error);

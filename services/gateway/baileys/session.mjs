@@ -5,6 +5,7 @@ import { connect } from './connection.mjs';
 import { decodeCreds, KeyStore } from './key_store.mjs';
 import { backoffMs, longWaitMs, whatNext } from './reasons.mjs';
 import { Sender } from './sender.mjs';
+import { Typing } from './typing.mjs';
 
 const FIRST_QR_MS = 60_000;
 const NEXT_QR_MS = 20_000;
@@ -41,7 +42,7 @@ export class Session {
     this.#owner = sessionId;
     this.#config = config;
     this.#begin(creds ? decodeCreds(creds) : initAuthCreds());
-    this.#sender = new Sender({ line: this.#line, mediaMaxBytes: config.mediaMaxBytes });
+    this.#sender = new Sender({ line: this.#line, mediaMaxBytes: config.mediaMaxBytes, typing: new Typing(config.typing) });
   }
 
   start() {

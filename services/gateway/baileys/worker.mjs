@@ -5,7 +5,7 @@ import { Gateway } from './gateway.mjs';
 import { Session } from './session.mjs';
 import { setRootKey } from './trust.mjs';
 
-const VERSION = 1;
+const VERSION = 2;
 const FATAL_FLUSH_MS = 1_000;
 const baileysVersion = createRequire(import.meta.url)('baileys/package.json').version;
 
@@ -53,7 +53,7 @@ export class Worker {
     else if (frame.kind === 'pair') session.pair(frame.phone);
   }
 
-  #hello({ version, wsUrl, rootKey, heartbeatMs, mediaMaxBytes }) {
+  #hello({ version, wsUrl, rootKey, heartbeatMs, mediaMaxBytes, readMarks, typing }) {
     if (version !== VERSION || this.#config || heartbeatMs < 1) {
       this.#fatal('bad_hello');
       return;
@@ -65,7 +65,7 @@ export class Worker {
       this.#fatal('bad_hello');
       return;
     }
-    this.#config = { wsUrl, mediaMaxBytes };
+    this.#config = { wsUrl, mediaMaxBytes, readMarks: readMarks === 1, typing: typing === 1 };
     this.#gateway.send('ready', { version: VERSION, node: process.version, baileys: baileysVersion });
     this.#beatDueAt = performance.now() + heartbeatMs;
     setInterval(() => this.#beat(heartbeatMs), heartbeatMs);

@@ -18,6 +18,7 @@ const ROUTES = [
   ['POST', '/phones/:number/code', typeCode],
   ['GET', '/phones/:number/inbox', readInbox],
   ['GET', '/phones/:number/sent/:id', readSent],
+  ['GET', '/phones/:number/chatstates', readChatstates],
   ['POST', '/phones/:number/write', write],
   ['POST', '/phones/:number/read', markRead],
   ['DELETE', '/phones/:number/devices/:device', removeDevice],
@@ -175,6 +176,15 @@ async function readSent(context) {
   const timeoutMs = Math.min(Number(context.query.get('timeout') ?? 10_000), MAX_WAIT_MS);
   await phone.waitUntil(() => !wanted || sent.receipts.some(({ type }) => type === wanted), timeoutMs);
   return { id: context.params.id, to: sent.peer.number, receipts: sent.receipts };
+}
+
+/** ?wait=N waits until so many have come, ?timeout=MS at most. */
+async function readChatstates(context) {
+  const { phone } = accountOf(context);
+  const enough = Number(context.query.get('wait') ?? 0);
+  const timeoutMs = Math.min(Number(context.query.get('timeout') ?? 10_000), MAX_WAIT_MS);
+  await phone.waitUntil(() => phone.chatstates.length >= enough, timeoutMs);
+  return phone.chatstates;
 }
 
 async function write(context) {

@@ -133,8 +133,7 @@ export class Double {
   }
 
   takeTyping(device, element) {
-    const phone = this.world.accountOf(element.attrs.to)?.phone;
-    if (phone) phone.typing[device.account.number] = element.content?.[0]?.tag;
+    this.world.accountOf(element.attrs.to)?.phone.pushChatstate(device.account.number, element.content?.[0]?.tag);
   }
 
   /** The client is ready for what waits for it. */

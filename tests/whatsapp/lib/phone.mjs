@@ -9,6 +9,7 @@ import { keyNode, takeKey } from './queries.mjs';
 import { receiptIds } from './mailbox.mjs';
 
 const MAX_KEPT = 20_000;
+const MAX_CHATSTATES = 1_000; // that are kept
 const MAX_RETRIES = 5;
 const BROKEN_BYTE = 10; // from the end: in the MAC of a first message, before it in others
 
@@ -25,7 +26,8 @@ export class Phone {
     this.retries = new Map(); // id → how often it asked for it again
     this.unread = []; // what came while it was offline
     this.undecryptable = 0;
-    this.typing = {};
+    this.typing = {}; // number → what it shows of that contact now: composing or paused
+    this.chatstates = []; // all that came: who, what, and how many messages the phone showed by then
     this.changed = new EventEmitter().setMaxListeners(0);
     this.work = Promise.resolve();
     this.given = 0; // how many things it was given to do
@@ -60,6 +62,17 @@ export class Phone {
   async take(element) {
     if (element.tag === 'message') await this.takeMessage(element);
     else if (element.tag === 'receipt') await this.takeReceipt(element);
+  }
+
+  /** What is typed at an offline phone's other side is never told. */
+  pushChatstate(from, state) {
+    if (!this.settings.online) return;
+    this.serial(() => {
+      this.typing[from] = state;
+      this.chatstates.push({ from, state, shown: this.inbox.length });
+      if (this.chatstates.length > MAX_CHATSTATES) this.chatstates.shift();
+      this.changed.emit('change');
+    });
   }
 
   // --- reading ---
@@ -101,7 +114,9 @@ export class Phone {
     const known = this.shown.get(name);
     if (known) known.copies += 1;
     else this.add(name, { ...this.addressOf(sender, attrs), ...describe(message, this.double.media) });
-    if (!own) this.sendReceipts(sender, attrs);
+    if (own) return;
+    delete this.typing[sender.account.number];
+    this.sendReceipts(sender, attrs);
   }
 
   addressOf(sender, attrs) {

@@ -24,7 +24,7 @@ function post(gateway, ...array) {
 test('it says what it is, and then that it lives', () =>
   withWorker(async (gateway) => {
     const ready = await gateway.hello();
-    assert.deepEqual([ready.version, ready.node, ready.baileys], [1, process.version, '7.0.0-rc14']);
+    assert.deepEqual([ready.version, ready.node, ready.baileys], [2, process.version, '7.0.0-rc14']);
     const { rss, heap, lines, lagMs } = await gateway.next('heartbeat');
     assert.ok(rss > heap && heap > 1_000_000);
     assert.equal(lines, 0);
@@ -37,15 +37,15 @@ test('it ends when the gateway does', () =>
     assert.deepEqual(await gateway.stop(), { code: 0, signal: null });
   }));
 
-const HELLO = ['hello', 1, null, null, 500, 1 << 20];
+const HELLO = ['hello', 2, null, null, 500, 1 << 20, 0, 0];
 for (const [what, code, frames] of [
   ['an unknown kind', 'bad_frame_unknown_kind', [HELLO, ['wat', 1]]],
   ['a field of the wrong type', 'bad_frame_acknowledge_token_is_no_good', [HELLO, ['acknowledge', 1, 'x']]],
-  ['another version', 'bad_hello', [['hello', 2, null, null, 500, 1 << 20]]],
+  ['another version', 'bad_hello', [['hello', 1, null, null, 500, 1 << 20, 0, 0]]],
   ['a second hello', 'bad_hello', [HELLO, HELLO]],
-  ['a root key that is none', 'bad_hello', [['hello', 1, null, 'ab', 500, 1 << 20]]],
+  ['a root key that is none', 'bad_hello', [['hello', 2, null, 'ab', 500, 1 << 20, 0, 0]]],
   ['a frame before the hello', 'no_hello', [['open', 1, 1, null]]],
-  ['a line that is open', 'line_opened_twice', [['hello', 1, 'wss://127.0.0.1:9', null, 500, 1], ['open', 1, 1, null], ['open', 1, 1, null]]],
+  ['a line that is open', 'line_opened_twice', [['hello', 2, 'wss://127.0.0.1:9', null, 500, 1, 0, 0], ['open', 1, 1, null], ['open', 1, 1, null]]],
 ]) {
   test(`${what} ends it, with a reason`, () =>
     withWorker(async (gateway) => {

@@ -65,10 +65,20 @@ class Double {
 
   receipts = async (number, id, receipt) => (await this.get(`/phones/${number}/sent/${id}?receipt=${receipt}&timeout=20000`)).receipts;
 
+  // Those of that session's own device for what a phone wrote, once one of that type is among them: its phone sends some too.
+  async receiptsOf({ number, device }, phone, id, type) {
+    for (let i = 0; ; i++) {
+      const { receipts } = await this.get(`/phones/${phone}/sent/${id}`);
+      const types = receipts.filter((one) => one.from === number && one.from_device === device).map((one) => one.type);
+      if (types.includes(type) || i === 200) return types;
+      await setTimeout(50);
+    }
+  }
+
   // A worker that is pointed at it.
-  async gateway({ wsUrl = this.info.ws_url } = {}) {
+  async gateway({ wsUrl = this.info.ws_url, ...hello } = {}) {
     const gateway = new FakeGateway({ env: { NODE_EXTRA_CA_CERTS: this.info.ca_file } });
-    await gateway.hello({ wsUrl, rootKey: this.info.root_key });
+    await gateway.hello({ wsUrl, rootKey: this.info.root_key, ...hello });
     return gateway;
   }
 

@@ -54,8 +54,8 @@ export class FakeGateway {
     return this.#worker.pid;
   }
 
-  async hello({ wsUrl = null, rootKey = null, mediaMaxBytes = 16 << 20 } = {}) {
-    this.send('hello', { version: 1, wsUrl, rootKey, heartbeatMs: 500, mediaMaxBytes });
+  async hello({ wsUrl = null, rootKey = null, mediaMaxBytes = 16 << 20, readMarks = 0, typing = 0 } = {}) {
+    this.send('hello', { version: 2, wsUrl, rootKey, heartbeatMs: 500, mediaMaxBytes, readMarks, typing });
     return this.next('ready');
   }
 
