@@ -144,6 +144,7 @@ test('a message of somebody without a number waits at WhatsApp until the number 
   assert.ok(!company.session.inbound.some(({ waId }) => waId === id));
   await double.drop(company.number, company.device);
   assert.deepEqual(said(await inbound(id)), { type: 'text', body: 'guess who', phone: stranger, fromMe: 0 });
+  await gateway.state(company.line, 'connected'); // again: what waited came before that
 });
 
 test('a number that is not on WhatsApp fails for good', async () => {
