@@ -94,17 +94,17 @@ async function makeSession(n) {
   return session;
 }
 
-async function write(session, what) {
-  for (let i = 1; i <= messages; i++) {
+async function write(session, what, count) {
+  for (let i = 1; i <= count; i++) {
     const sent = await api(session.key, 'POST', '/messages/send', { phone_number: `+${session.customer}`, session_id: session.id, message_body: `${what} ${i}` });
     session.contact = sent.contact_id;
     await phones('POST', `/phones/${session.customer}/write`, { to: session.own, text: `${what} ${i}` });
   }
 }
 
-/** All that was written shows on the phone and in the conversation, each once and in order. */
-async function arrived(session, whats) {
-  const all = whats.flatMap((what) => Array.from({ length: messages }, (_, i) => `${what} ${i + 1}`)).join();
+/** All that was written, so many of each, shows on the phone and in the conversation, each once and in order. */
+async function arrived(session, counts) {
+  const all = Object.entries(counts).flatMap(([what, count]) => Array.from({ length: count }, (_, i) => `${what} ${i + 1}`)).join();
   const whole = (list) => {
     const seen = list.map(({ body, message_body: text = body }) => text).join();
     if (seen !== all) throw new Error(`session ${session.id}: ${seen}`);
@@ -143,8 +143,8 @@ const idle = await watch();
 tell(`${wanted} sessions, idle`, idle);
 tellEach('  each more', one, idle);
 const exchange = await took(async () => {
-  await each(sessions, (session) => write(session, 'a'));
-  await each(sessions, (session) => arrived(session, ['a']));
+  await each(sessions, (session) => write(session, 'a', messages));
+  await each(sessions, (session) => arrived(session, { a: messages }));
 });
 const used = await watch();
 tell(`${wanted} sessions, after ${messages} messages each way`, used);
@@ -155,6 +155,6 @@ console.log(`  ${messages} messages each way on each, ${SIDE_BY_SIDE} side by si
 const all = await connected();
 console.log(`  from the kill of the worker to all ${wanted} connected: ${await killAndWait(workerPid(), all)} s`);
 console.log(`  from the kill of the gateway to all ${wanted} connected: ${await killAndWait(pidOf('gateway-1'), all)} s`);
-await each(sessions, (session) => write(session, 'b'));
-await each(sessions, (session) => arrived(session, ['a', 'b']));
-tell('after the kills, and as much again', await watch());
+await each(sessions, (session) => write(session, 'b', 1));
+await each(sessions, (session) => arrived(session, { a: messages, b: 1 }));
+tell('after the kills, and one message more', await watch());
