@@ -44,7 +44,7 @@ function checkBundle({ identityKey, signedPreKey }) {
 
 // receiver: {
 //   read(ciphertext, plaintext, keys) → what to commit with the keys, or undefined
-//   committed(ciphertext): that is
+//   committed(ciphertext): what was read of it is committed now
 //   wasCommitted(ciphertext) → whether the message of that ciphertext was committed before
 // }
 export function makeRepositoryMaker({ owner, store, receiver }) {
