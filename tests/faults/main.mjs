@@ -10,7 +10,7 @@ import { SCENARIOS } from './scenarios.mjs';
 import { selftest } from './selftest.mjs';
 import { Summary, report } from './summary.mjs';
 import { ROOT } from '../integration/support/stack.mjs';
-import { buildMarked } from './marked.mjs';
+import { buildMarkedAlike } from './marked.mjs';
 import { checkSteps } from './steps_check.mjs';
 import { Trial } from './trial.mjs';
 import { FATES } from './workload.mjs';
@@ -54,12 +54,6 @@ function optionsOf(argv) {
   return { ...values, ...numbers, only, keepAll: values.out !== undefined };
 }
 
-/** With the sanitizers the daemons are what ./run built, and have no marked steps. */
-async function markedBuild() {
-  if (process.env.WA_BUILD_DIR?.endsWith('-asan')) return null;
-  return { WA_BUILD_DIR: await buildMarked(ROOT) };
-}
-
 /** A random mixture of faults. */
 function mixture({ kills, seconds = kills ? 150 : 15, only }) {
   const profile = kills ? PROFILES.dense : PROFILES.mixed;
@@ -87,9 +81,9 @@ async function main() {
   if (options.list) return Object.entries(SCENARIOS).forEach(([name, { about }]) => console.log(`${name.padEnd(20)} ${about}`));
   options.out ??= await mkdtemp(path.join(os.tmpdir(), 'wa-faults-'));
   await mkdir(options.out, { recursive: true });
-  options.build = await markedBuild();
-  options.only ??= Object.keys(FAULTS).filter((kind) => options.build || !kind.endsWith('_at_step'));
-  const steps = options.build ? await checkSteps(ROOT, process.env.WA_BUILD_DIR ?? path.join(ROOT, 'build'), options.build.WA_BUILD_DIR) : [];
+  options.build = { WA_BUILD_DIR: await buildMarkedAlike(ROOT) };
+  options.only ??= Object.keys(FAULTS);
+  const steps = await checkSteps(ROOT, process.env.WA_BUILD_DIR ?? path.join(ROOT, 'build'), options.build.WA_BUILD_DIR);
   const score = { passed: 0, failed: 0 };
   for (const [what, complaints] of [['CHECKER', selftest()], ['PROXY', await proxySelftest()], ['STEPS', steps]]) {
     for (const complaint of complaints) console.log(`${what} ${complaint}`);

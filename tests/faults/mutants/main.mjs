@@ -9,7 +9,7 @@ import { check } from '../checker.mjs';
 import { FaultyEndpoint } from '../endpoint.mjs';
 import { History } from '../history.mjs';
 import { closeConnections } from '../http.mjs';
-import { buildMarked } from '../marked.mjs';
+import { buildMarked, buildMarkedAlike } from '../marked.mjs';
 import { Steps } from '../steps.mjs';
 import { Watch } from '../watch.mjs';
 import { SCENARIOS } from './scenarios.mjs';
@@ -175,7 +175,7 @@ async function runScenarios(names, options) {
   const scratch = await mkdtemp(path.join(os.tmpdir(), 'wa-scenarios-'));
   const bench = new Bench(scratch, options);
   try {
-    bench.build = await buildMarked(ROOT);
+    bench.build = await buildMarkedAlike(ROOT);
     for (const scenario of names.length > 0 ? names : Object.keys(SCENARIOS)) {
       if (!SCENARIOS[scenario]) throw new Error(`there is no scenario ${scenario}`);
       await bench.baseline(scenario);
