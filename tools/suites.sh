@@ -92,7 +92,7 @@ suite_folder() {
   if [ -e "$folder/run-all.mjs" ]; then
     suite_node "$folder/run-all.mjs" "$@"
   else
-    suite_node --test "$@" "$folder"/*.test.mjs
+    suite_node --test --test-concurrency=2 "$@" "$folder"/*.test.mjs
   fi
 }
 

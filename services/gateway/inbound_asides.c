@@ -75,12 +75,12 @@ static int open_sealed(const struct inbound_asides *asides, int32_t session_id,
 static void take_back(struct inbound_asides *asides, int32_t session_id, struct strview sealed)
 {
 	const struct session *session = session_set_find(asides->gateway->sessions, session_id);
+	if (session == NULL)
+		return;
 	struct strbuf plain = STRBUF_INIT;
 	struct pool *pool = pool_new();
 	struct engine_inbound message;
 	struct err err;
-	if (session == NULL)
-		return;
 	if (open_sealed(asides, session_id, sealed, &plain, &err) < 0 ||
 		inbound_aside_parse(strbuf_view(&plain), pool, &message, &err) < 0)
 		log_error("inbound_not_put_back", log_int("session", session_id), log_err(&err));
