@@ -99,11 +99,11 @@ class Storm {
     }
   }
 
-  // Rounds of all four in an order of chance, so that a short run has each of them, too.
+  // Rounds of all four in an order of chance. The first one is played to its end, however short the run is.
   async #killOneByOne() {
     const random = Random.named(this.options.seed, 'kills');
     let round = [];
-    while (!this.isOver) {
+    for (let n = 0; n < VICTIMS.length || !this.isOver; n++) {
       if (round.length === 0) round = [...VICTIMS];
       const [victim] = round.splice(random.whole(0, round.length - 1), 1);
       await this.#kill(victim);
