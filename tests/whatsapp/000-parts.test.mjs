@@ -70,6 +70,24 @@ test('a party does not start a session with keys that are not signed', async () 
   await assert.rejects(other.decrypt('2.0', 'msg', crypto.randomBytes(80)));
 });
 
+test('a party keeps its sessions: one that cannot read a message, and one in whose place a new one was begun', async () => {
+  const [one, other] = [new Party(), new Party()];
+  const tell = async (text, [from, to], sealed) => {
+    const { type, bytes } = sealed ?? (await from.encrypt('1.0', Buffer.from(text)));
+    assert.equal((await to.decrypt('1.0', type, bytes)).toString(), text);
+  };
+  await one.start('1.0', other.bundle());
+  await tell('one', [one, other]);
+  await tell('two', [other, one]);
+  await one.start('1.0', other.bundle()); // while an answer in the first session is on its way
+  await tell('three', [other, one]);
+  await tell('four', [one, other]);
+  const underWay = await other.encrypt('1.0', Buffer.from('five'));
+  one.retire('1.0');
+  assert.equal(one.hasSession('1.0'), false);
+  await tell('five', [other, one], underWay);
+});
+
 test('addresses', () => {
   assert.deepEqual(parseJid('4917:3@s.whatsapp.net'), { user: '4917', device: 3, server: 's.whatsapp.net' });
   assert.deepEqual(parseJid('123_1:2@lid'), { user: '123', device: 2, server: 'lid' });
