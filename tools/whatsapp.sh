@@ -31,12 +31,18 @@ node_find() {
   }
 }
 
-# npm_install FOLDER: what its lock file names, when that is not there yet. A lock, for two stacks may start at once.
-npm_install() {
+# alone COMMAND...: one process at a time, whatever it builds: two stacks may start at once, and the packages are everybody's.
+alone() {
+  mkdir -p "$ROOT/build"
   (
     flock 7
-    npm_install_alone "$1"
-  ) 7>"$BUILD_DIR/npm.lock"
+    "$@"
+  ) 7>"$ROOT/build/npm.lock"
+}
+
+# npm_install FOLDER: what its lock file names, when that is not there yet.
+npm_install() {
+  alone npm_install_alone "$1"
 }
 
 npm_install_alone() {
@@ -53,12 +59,13 @@ npm_install_alone() {
   return 1
 }
 
+worker_install() {
+  node_find && npm_install_alone "$WORKER_DIR"
+}
+
 # Without its packages the stack still runs: sessions with engine baileys are refused then.
 worker_prepare() {
-  (
-    flock 7
-    node_find && npm_install_alone "$WORKER_DIR"
-  ) 7>"$BUILD_DIR/npm.lock" && node_find ||
+  alone worker_install && node_find ||
     { NODE='' && say "The WhatsApp worker cannot be had now (above): sessions with engine baileys are refused."; }
 }
 
