@@ -136,12 +136,8 @@ note() { # name, a line of JSON
 	echo "$2" >>"$WORK/$1.json"
 }
 
-field() { # name, member: of the last line noted
-	tail -1 "$WORK/$1.json" | json_field "$2"
-}
-
-median() {
-	while read -r line; do echo "$line" | json_field per_s; done <"$WORK/$1.json" | sort -n | awk '{v[NR] = $1} END {print v[int((NR + 1) / 2)]}'
+median() { # name, [member]: of all lines noted
+	while read -r line; do echo "$line" | json_field "${2:-per_s}"; done <"$WORK/$1.json" | sort -n | awk '{v[NR] = $1} END {print v[int((NR + 1) / 2)]}'
 }
 
 ratio() { # text, a, b
