@@ -40,5 +40,8 @@ int64_t retry_after_parse_ms(struct strview value, int64_t now_wall_ms)
 	memcpy(date, value.ptr, value.len);
 	date[value.len] = '\0';
 	time_t then_s = curl_getdate(date, NULL);
-	return then_s < 0 ? -1 : within_day((int64_t)then_s * 1000 - now_wall_ms);
+	if (then_s < 0)
+		return -1;
+	/* Of years that no clock comes to, milliseconds do not fit. */
+	return then_s > INT64_MAX / 1000 ? MAX_MS : within_day((int64_t)then_s * 1000 - now_wall_ms);
 }

@@ -265,7 +265,7 @@ test('logged out on the phone: a state, an event, and pairing by a typed code', 
   const code = await customer.post(`/sessions/${session.id}/pairing-code`, { phone_number: `+${ours.number}` });
   assert.equal(code.status, 200, JSON.stringify(code.data));
   assert.match(code.data.code, /^[A-Z0-9]{8}$/);
-  await ours.call('POST', '/code', { code: code.data.code });
+  await until('WhatsApp to have heard of the code', () => ours.call('POST', '/code', { code: code.data.code }));
   await sessionIs(session, 'connected');
   const sent = await customer.send(contact.id, 'Paired again');
   await erika.shows('it', (m) => m.body === 'Paired again');

@@ -89,6 +89,7 @@ export class Line {
   #next = 1;
   #broken = null;
   #credsTurn = Promise.resolve();
+  #login = 0; // how often its keys were wiped
 
   constructor(gateway, number, onBroken) {
     this.#gateway = gateway;
@@ -131,21 +132,25 @@ export class Line {
 
   // creds: bytes or null. Commits with credentials go one after the other.
   commitKeys(creds, changes) {
-    if (!creds) return this.#commit(null, changes);
-    const turn = this.#credsTurn.then(() => this.#commit(creds, changes));
+    const login = this.#login;
+    if (!creds) return this.#commit(login, null, changes);
+    const turn = this.#credsTurn.then(() => this.#commit(login, creds, changes));
     this.#credsTurn = turn.catch(() => {});
     return turn;
   }
 
-  async #commit(creds, changes) {
+  async #commit(login, creds, changes) {
     const parts = changes.length > 0 ? slices(changes, CHANGES) : [[]];
     for (const [i, part] of parts.entries()) {
+      if (login !== this.#login) throw new Error('these keys were wiped');
       const last = i === parts.length - 1;
       await this.#ask('keys_commit', { creds: last ? creds : null, changes: part }, COMMIT_MS);
     }
   }
 
+  // Nothing that was to be committed before comes after it.
   wipe() {
+    this.#login += 1;
     return this.#ask('wipe', {}, COMMIT_MS);
   }
 

@@ -248,6 +248,7 @@ export class Session {
 
   async #stop({ wipe, state, reason }) {
     if (wipe) {
+      this.#store.end();
       try {
         await this.#line.wipe();
       } catch {

@@ -30,6 +30,7 @@ static const struct {
 	{"1e3", -1},
 	{"soon", -1},
 	{"Soon enough", -1},
+	{"Nov)999920091 4", DAY_MS}, /* curl takes it for a year beyond all milliseconds */
 	{"Sun, 99 Nov 1994 08:49:37 GMT", -1},
 	{"Sun, 06 Nov 1994 08:49:37 GMT and a tail that goes on and on and on and on", -1},
 };

@@ -48,7 +48,7 @@ test('a code that is typed on the phone links it', async () => {
   const phone = newNumber();
   const { line, code } = await asksForCode(phone, gateway);
   assert.match(code.text, /^[0-9A-Z]{8}$/);
-  await double.post(`/phones/${phone}/code`, { code: code.text });
+  await double.typeCode(phone, code.text);
   assert.equal((await gateway.state(line, 'connected')).phone, phone);
   await gateway.close(line);
 });
@@ -63,7 +63,7 @@ test('a connection that is lost before the code was typed begins with a new code
     const next = await other.next('code', (frame) => frame.type === 'pairing');
     assert.notEqual(next.text, code.text);
     assert.equal(session.creds, null);
-    await double.post(`/phones/${phone}/code`, { code: next.text });
+    await double.typeCode(phone, next.text);
     await other.state(line, 'connected');
   } finally {
     await other.stop();
