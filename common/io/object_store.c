@@ -40,6 +40,7 @@ struct object_call {
 	LIST_ENTRY(object_call) link;
 	struct http_call *http;
 	enum object_verb verb;
+	int64_t max_bytes; /* of a file that is got */
 	object_fn fn;
 	void *ctx;
 };
@@ -184,6 +185,29 @@ static struct strview error_code(struct strview body)
 	return sv_make(begin, len);
 }
 
+/* The client lets through as much more as an error may need. */
+static bool is_too_large(const struct object_call *call, struct strview body)
+{
+	bool is_get = call->verb == VERB_GET || call->verb == VERB_GET_PART;
+	return is_get && (int64_t)body.len > call->max_bytes;
+}
+
+static void read_answer(const struct object_call *call, const struct http_answer *answer,
+	struct object_answer *ret_answer)
+{
+	ret_answer->end = end_of(call->verb, answer->status);
+	if (ret_answer->end != OBJECT_DONE || answer->status == STATUS_NO_RANGE) {
+		err_set(&ret_answer->err, "the store answered %d %.*s", answer->status,
+			SV_ARG(error_code(answer->body)));
+	} else if (is_too_large(call, answer->body)) {
+		ret_answer->end = OBJECT_FAILED;
+		err_set(&ret_answer->err, "the store gave more than %" PRId64 " bytes",
+			call->max_bytes);
+	} else {
+		ret_answer->bytes = answer->body;
+	}
+}
+
 static void on_answer(void *ctx, const struct http_answer *answer)
 {
 	struct object_call *call = ctx;
@@ -192,12 +216,7 @@ static void on_answer(void *ctx, const struct http_answer *answer)
 	if (answer->failure != HTTP_FAILURE_NONE)
 		err_set(&mine.err, "%s: %s", http_failure_name(answer->failure), answer->err.text);
 	else
-		mine.end = end_of(call->verb, answer->status);
-	if (mine.end == OBJECT_DONE && answer->status != STATUS_NO_RANGE)
-		mine.bytes = answer->body;
-	else if (answer->failure == HTTP_FAILURE_NONE)
-		err_set(&mine.err, "the store answered %d %.*s", answer->status,
-			SV_ARG(error_code(answer->body)));
+		read_answer(call, answer, &mine);
 	call->fn(call->ctx, &mine);
 	call_free(call);
 }
@@ -211,7 +230,7 @@ struct object_request {
 	const char *sha256;
 	struct strview body;
 	const char *range; /* NULL: the whole */
-	int64_t max_bytes;
+	int64_t max_bytes; /* of a file that is got */
 };
 
 static void assert_name(const char *name)
@@ -254,9 +273,10 @@ static struct object_call *start(
 		.n_headers = request->range != NULL ? MAX_HEADERS : MAX_HEADERS - 1,
 		.body = request->body,
 		.total_timeout_ms = store->timeout_ms,
-		.max_response_bytes = request->max_bytes,
+		.max_response_bytes = request->max_bytes + MAX_ERROR_BYTES,
 	};
 	call->verb = request->verb;
+	call->max_bytes = request->max_bytes;
 	call->fn = fn;
 	call->ctx = ctx;
 	LIST_INSERT_HEAD(&store->calls, call, link);
@@ -270,16 +290,15 @@ static struct object_call *start(
 struct object_call *object_put(struct object_store *store, const char *name, const char *sha256,
 	struct strview bytes, object_fn fn, void *ctx)
 {
-	struct object_request request = {
-		VERB_PUT, "PUT", name, sha256, bytes, NULL, MAX_ERROR_BYTES};
+	struct object_request request = {VERB_PUT, "PUT", name, sha256, bytes, NULL, 0};
 	return start(store, &request, fn, ctx);
 }
 
 struct object_call *object_get(
 	struct object_store *store, const char *name, int64_t max_bytes, object_fn fn, void *ctx)
 {
-	struct object_request request = {VERB_GET, "GET", name, SIGV4_EMPTY_SHA256, SV_LIT(""),
-		NULL, max_bytes + MAX_ERROR_BYTES};
+	struct object_request request = {
+		VERB_GET, "GET", name, SIGV4_EMPTY_SHA256, SV_LIT(""), NULL, max_bytes};
 	return start(store, &request, fn, ctx);
 }
 
@@ -290,8 +309,8 @@ struct object_call *object_get_part(struct object_store *store, const char *name
 	ASSERT(offset >= 0 && size > 0);
 	(void)snprintf(
 		range, sizeof(range), "bytes=%" PRId64 "-%" PRId64, offset, offset + size - 1);
-	struct object_request request = {VERB_GET_PART, "GET", name, SIGV4_EMPTY_SHA256, SV_LIT(""),
-		range, size + MAX_ERROR_BYTES};
+	struct object_request request = {
+		VERB_GET_PART, "GET", name, SIGV4_EMPTY_SHA256, SV_LIT(""), range, size};
 	return start(store, &request, fn, ctx);
 }
 
@@ -299,7 +318,7 @@ struct object_call *object_delete(
 	struct object_store *store, const char *name, object_fn fn, void *ctx)
 {
 	struct object_request request = {
-		VERB_DELETE, "DELETE", name, SIGV4_EMPTY_SHA256, SV_LIT(""), NULL, MAX_ERROR_BYTES};
+		VERB_DELETE, "DELETE", name, SIGV4_EMPTY_SHA256, SV_LIT(""), NULL, 0};
 	return start(store, &request, fn, ctx);
 }
 

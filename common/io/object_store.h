@@ -23,7 +23,7 @@ struct object_store_options {
 	int64_t timeout_ms; /* of each call, from its start to its last byte */
 };
 
-/* Names are of letters, digits and "-._" and shorter than this. */
+/* Names are of small letters, digits and "-._" and shorter than this. */
 #define OBJECT_NAME_SIZE 128
 
 /* NULL with err when an option makes no sense. Nothing is asked of the store yet. */
@@ -53,7 +53,8 @@ struct object_call *object_put(struct object_store *store, const char *name, con
 /* FAILED when it has more than max_bytes. */
 struct object_call *object_get(
 	struct object_store *store, const char *name, int64_t max_bytes, object_fn fn, void *ctx);
-/* size bytes from offset on, less when it ends before; none when it ends before offset. */
+/* size bytes from offset on, less when it ends before; none when it ends before offset.
+ * FAILED when the store gives more. */
 struct object_call *object_get_part(struct object_store *store, const char *name, int64_t offset,
 	int64_t size, object_fn fn, void *ctx);
 /* What was not there has been deleted too: DONE. */

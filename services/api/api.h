@@ -36,6 +36,7 @@ struct api {
 	struct secret_box *secrets;
 	struct media_links *media_links;
 	struct media_store media_store;
+	int64_t fetching_bytes;          /* of files that are on their way from the object store */
 	struct media_sweep *media_sweep; /* NULL: there is no object store */
 	struct url_guard *guard;
 	struct api_store *store;

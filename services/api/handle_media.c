@@ -6,8 +6,9 @@
 #include "services/api/api_store_media.h"
 #include "services/api/handlers.h"
 
-/* Files that their callers take slowly, or not at all, lie in memory meanwhile. */
-#define MAX_UNREAD_BYTES (INT64_C(128) * 1024 * 1024)
+/* Files that are on their way from the object store, or that their callers take slowly or not at
+ * all, lie in memory meanwhile. */
+#define MAX_HELD_BYTES (INT64_C(128) * 1024 * 1024)
 
 /* What a sender of media says that it is must not become a header of ours as it stands. */
 static const char *content_type_checked(struct api_call *call, struct strview type)
@@ -28,19 +29,23 @@ static const char *content_type_checked(struct api_call *call, struct strview ty
 	return pool_sv_cstr(call->pool, type);
 }
 
-/* False: it was answered. Links are for anybody, so nobody may fill the memory with them. */
-static bool has_room(struct api_call *call)
+/* False: it was answered. Links are for anybody, so nobody may fill the memory with them. A file
+ * that is larger than all that room passes alone. */
+static bool has_room(struct api_call *call, int64_t size_bytes)
 {
-	if (http_server_unread_bytes(call->api->server) < MAX_UNREAD_BYTES)
+	const struct api *api = call->api;
+	int64_t held_bytes = http_server_unread_bytes(api->server) + api->fetching_bytes;
+
+	if (held_bytes == 0 || held_bytes + size_bytes <= MAX_HELD_BYTES)
 		return true;
-	api_reply_retry(
-		call, PROBLEM_OVERLOADED, 2, "Too many files are being read slowly at the moment");
+	api_reply_retry(call, PROBLEM_OVERLOADED, 2,
+		"Too many files are being fetched or read slowly at the moment");
 	return false;
 }
 
 static void reply_file(struct api_call *call, const char *content_type, struct strview bytes)
 {
-	if (!has_room(call))
+	if (!has_room(call, (int64_t)bytes.len))
 		return;
 	api_reply_header(call, "Content-Disposition", SV_LIT("attachment"));
 	api_reply_header(call, "X-Content-Type-Options", SV_LIT("nosniff"));
@@ -70,6 +75,7 @@ static void on_object(void *ctx, const struct object_answer *answer)
 	const struct object_ask *ask = call->state;
 	bool is_whole = (int64_t)answer->bytes.len == ask->size_bytes;
 
+	call->api->fetching_bytes -= ask->size_bytes;
 	if (answer->end == OBJECT_DONE && is_whole) {
 		reply_file(call, ask->content_type, answer->bytes);
 		return;
@@ -92,10 +98,13 @@ static void ask_store(struct api_call *call, const struct store_media *media)
 		reply_unavailable(call);
 		return;
 	}
+	if (!has_room(call, media->size_bytes))
+		return;
 	ask->content_type = content_type_checked(call, media->content_type);
 	ask->object = pool_sv_cstr(call->pool, media->object);
 	ask->size_bytes = media->size_bytes;
 	call->state = ask;
+	call->api->fetching_bytes += ask->size_bytes;
 	(void)object_get(objects, ask->object, ask->size_bytes, on_object, call);
 }
 
@@ -128,7 +137,7 @@ void handle_media_get(struct api_call *call)
 {
 	if (!is_hash(call->params[0]))
 		api_reply_not_found(call, "Media");
-	else if (has_room(call))
+	else if (has_room(call, 0)) /* how large it is, is not known yet */
 		store_media_get(
 			call->api->store, call->caller.tenant_id, call->params[0], on_media, call);
 }

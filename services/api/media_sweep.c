@@ -82,6 +82,8 @@ static void on_doomed(void *ctx, const struct pg_result *result)
 		ASSERT(len > 0 && len < OBJECT_NAME_SIZE); /* we named it */
 		sweep->n_names++;
 	}
+	if (sweep->n_names == 0) /* nothing is left to fail */
+		backoff_succeed(&sweep->backoff);
 	delete_next(sweep);
 }
 

@@ -133,6 +133,7 @@ int scene_reset(void **state)
 		"tenant_id = NULL;"
 		" UPDATE leases SET owner = NULL, epoch = 0, expires_at = NULL;"
 		" INSERT INTO contacts (id, tenant_id) VALUES (10, 1);"
+		" ALTER TABLE contacts ALTER COLUMN id RESTART WITH 11;"
 		" INSERT INTO leases (kind, id) VALUES ('session', 1) ON CONFLICT DO NOTHING;"
 		" UPDATE leases SET owner = 'me', epoch = %d, expires_at = now() + interval '1 "
 		"hour'"

@@ -202,6 +202,23 @@ static void a_change_is_told_of_once_and_of_the_message_meant(void **state)
 		"PAY123|new words|t");
 }
 
+/* Erasure finds texts by their messages. */
+static void no_text_of_a_change_stays_where_erasure_does_not_find_it(void **state)
+{
+	struct scene *scene = *state;
+	struct gateway_inbound row = inbound("msg_1", "WA1", 1);
+	(void)keep(scene, &row, 1);
+	struct gateway_inbound changes[] = {change("E1", ENGINE_INBOUND_EDIT, "unknown"),
+		change("E2", ENGINE_INBOUND_EDIT, "WA1"),
+		change("R1", ENGINE_INBOUND_REACTION, "unknown")};
+	assert_int_equal(keep_changes(scene, changes, 3).held_number, 3);
+	scene_expect(scene,
+		"SELECT count(*), count(*) FILTER (WHERE c::text LIKE '%new words%') FROM "
+		"message_changes c",
+		"3|0");
+	scene_expect(scene, "SELECT edited_body FROM messages", "new words");
+}
+
 static void nobody_edits_what_another_wrote(void **state)
 {
 	struct scene *scene = *state;
@@ -504,6 +521,7 @@ int main(void)
 		TEST_OF(who_lost_the_lease_keeps_no_key),
 		TEST_OF(what_the_own_phone_writes_is_outgoing_and_no_event),
 		TEST_OF(a_change_is_told_of_once_and_of_the_message_meant),
+		TEST_OF(no_text_of_a_change_stays_where_erasure_does_not_find_it),
 		TEST_OF(nobody_edits_what_another_wrote),
 		TEST_OF(what_is_set_aside_keeps_its_keys_and_is_there_once),
 		TEST_OF(what_was_set_aside_comes_back_when_the_operator_says_so_until_it_is_kept),
