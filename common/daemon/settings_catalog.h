@@ -17,7 +17,7 @@ SETTING(PRIVATE_PORT, "WA_PRIVATE_PORT", INT, "asgw", "0", 0, 65535, "port of /m
 SETTING(DRAIN_TIMEOUT, "WA_DRAIN_TIMEOUT", DURATION, "asgw", "8s", 0, 300000, "after SIGTERM: time to finish what is in flight")
 SETTING(API_ADDR, "WA_API_ADDR", TEXT, "a", "127.0.0.1", 1, 64, "address the api listens on")
 SETTING(API_PORT, "WA_API_PORT", INT, "a", "8000", 0, 65535, "port the api listens on")
-SETTING(PUBLIC_URL, "WA_PUBLIC_URL", TEXT, "agw", "", 0, 512, "base URL of this api as customers see it, for media links in events; default http://address:port")
+SETTING(PUBLIC_URL, "WA_PUBLIC_URL", TEXT, "agw", "", 0, 512, "base URL of this api as customers see it, for media links in answers and events; default http://address:port")
 SETTING(ADMIN_TOKEN, "WA_ADMIN_TOKEN", SECRET, "a", "", 0, 512, "operator's bearer token; without one only development mode's loopback rule makes tenants")
 SETTING(API_MAX_BODY_BYTES, "WA_API_MAX_BODY_BYTES", INT, "a", "1048576", 1024, 16777216, "largest request body")
 SETTING(API_MAX_CONNECTIONS, "WA_API_MAX_CONNECTIONS", INT, "a", "10000", 16, 100000, "connections an api process holds at most")
