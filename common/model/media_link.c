@@ -27,6 +27,8 @@ struct media_links *media_links_new(
 	struct media_links *links = mem_new(struct media_links);
 
 	ASSERT(ttl_ms > 0);
+	while (public_url.len > 0 && public_url.ptr[public_url.len - 1] == '/')
+		public_url.len--;
 	links->public_url = mem_strndup(public_url.ptr, public_url.len);
 	links->ttl_ms = ttl_ms;
 	links->n_keys = secret_box_n_keys(box);

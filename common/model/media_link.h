@@ -17,7 +17,7 @@
 
 struct media_links; /* makes links and judges them */
 
-/* public_url: of the api, without a slash at its end. Links are signed with the box's first key;
+/* public_url: of the api; slashes at its end are cut. Links are signed with the box's first key;
  * those of its other keys are good too, so that keys rotate. */
 struct media_links *media_links_new(
 	const struct secret_box *box, struct strview public_url, int64_t ttl_ms);

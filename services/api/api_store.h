@@ -25,6 +25,11 @@ void store_run(struct api_store *store, const struct pg_stmt *stmt, const struct
 void store_run_within(struct api_store *store, int64_t timeout_ms, const struct pg_stmt *stmt,
 	const struct pg_params *params, pg_done_fn fn, void *ctx);
 
+/* SQL: the id of what message m replies to; NULL when it is nothing that we know. */
+#define API_SQL_REPLY_TO                                                                           \
+	"(SELECT r.id FROM messages r"                                                             \
+	" WHERE r.wa_message_id = m.reply_to AND r.session_id = m.session_id LIMIT 1)"
+
 /* Statements that are to succeed together. Parameters lie in the pool. */
 #define STORE_TX_MAX 8
 struct store_tx {

@@ -8,8 +8,7 @@
 	" m.external_ref, m.metadata, m.error, m.error_code, m.created_at, m.send_at,"             \
 	" m.valid_until, m.queued_at, m.sending_at, m.sent_at, m.delivered_at, m.read_at,"         \
 	" m.failed_at, m.cancelled_at, m.expired_at, m.next_attempt_at, m.edited_at,"              \
-	" m.deleted_at, m.detail::text, (SELECT r.id FROM messages r"                              \
-	" WHERE r.wa_message_id = m.reply_to AND r.session_id = m.session_id LIMIT 1)"
+	" m.deleted_at, m.detail::text, " API_SQL_REPLY_TO
 
 static const struct pg_stmt message_get = {"api_message_get",
 	"SELECT " MESSAGE_COLUMNS ", m.open AND m.queue_seq IS NOT NULL AND EXISTS ("

@@ -1,13 +1,17 @@
 /* SQL of sessions. */
 #include "services/api/api_store_sessions.h"
 
+/* Which sessions tenant $1 sees: its own, and the shared one that it uses. */
+#define SESSION_SEEN                                                                               \
+	"d.only_row AND t.id = $1::int4 AND s.deleted_at IS NULL AND (s.tenant_id = t.id"          \
+	" OR s.id ="                                                                               \
+	" CASE WHEN t.sandbox THEN d.sandbox_session_id ELSE d.default_session_id END)"
+
 #define SESSION_SELECT                                                                             \
 	"SELECT s.id, s.tenant_id IS NULL, s.engine, s.name, s.state, s.reason, s.phone_number,"   \
 	" s.since, s.created_at, s.rate_per_min, s.burst, s.recipient_interval_ms,"                \
 	" s.recipient_burst FROM sessions s, deployment d, tenants t"                              \
-	" WHERE d.only_row AND t.id = $1::int4 AND s.deleted_at IS NULL AND (s.tenant_id = t.id "  \
-	"OR s.id ="                                                                                \
-	" CASE WHEN t.sandbox THEN d.sandbox_session_id ELSE d.default_session_id END)"
+	" WHERE " SESSION_SEEN
 
 static const struct pg_stmt session_count = {"api_session_count",
 	"SELECT count(*) FROM sessions WHERE tenant_id = $1::int4 AND deleted_at IS NULL"};
@@ -31,11 +35,10 @@ static const struct pg_stmt session_get = {
 static const struct pg_stmt pairing_get = {"api_pairing_get",
 	"SELECT s.tenant_id IS NULL, s.engine, s.state,"
 	" CASE WHEN p.qr_until > now() THEN p.qr END, p.qr_until,"
-	" CASE WHEN p.code_until > now() THEN p.code END, p.code_phone, p.code_until, now()"
-	" FROM sessions s CROSS JOIN deployment d JOIN tenants t ON t.id = $1::int4"
+	" CASE WHEN p.code_until > now() THEN p.code END, p.code_phone, p.code_until"
+	" FROM deployment d, tenants t, sessions s"
 	" LEFT JOIN session_pairing p ON p.session_id = s.id"
-	" WHERE s.id = $2::int4 AND s.deleted_at IS NULL AND (s.tenant_id = t.id OR s.id ="
-	" CASE WHEN t.sandbox THEN d.sandbox_session_id ELSE d.default_session_id END)"};
+	" WHERE " SESSION_SEEN " AND s.id = $2::int4"};
 
 /* A code to type that was asked for before is another phone's, or is asked for anew. */
 static const struct pg_stmt pairing_ask = {"api_pairing_ask",
@@ -196,7 +199,6 @@ struct store_pairing store_pairing_at(const struct pg_result *result)
 		.code = pg_text(result, 0, 5),
 		.code_phone = pg_text(result, 0, 6),
 		.code_until = pg_time(result, 0, 7),
-		.now = pg_time(result, 0, 8),
 	};
 }
 

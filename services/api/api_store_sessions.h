@@ -44,7 +44,6 @@ struct store_pairing {
 	struct strview code; /* the same */
 	struct strview code_phone;
 	int64_t code_until;
-	int64_t now;
 };
 
 /* How a session's pairing stands: one row or none. Views into the result. */

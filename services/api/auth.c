@@ -120,9 +120,7 @@ void auth_begin(struct api_call *call)
 		auth_operator(call);
 		return;
 	case ROUTE_LINK:
-		if (link_caller_is(call))
-			link_caller_begin(call);
-		else
+		if (!link_caller_begin(call))
 			auth_tenant(call);
 		return;
 	}

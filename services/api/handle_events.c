@@ -12,20 +12,25 @@ struct event_list {
 	struct event_cursor place; /* after what was shown so far */
 };
 
-/* One that cannot be rendered is our bug; it must not hide those after it. */
-static void append_event(struct api_call *call, const struct event_row *row, struct strbuf *out)
+static struct event_reader reader_of(const struct api_call *call)
 {
-	struct event_reader reader = {
+	return (struct event_reader){
 		.links = call->api->media_links,
 		.may_read_media = (call->caller.permissions & PERMISSION_MESSAGES_READ) != 0,
 		.now_wall_ms = clock_wall_ms(),
 	};
+}
+
+/* One that cannot be rendered is our bug; it must not hide those after it. */
+static void append_event(
+	const struct event_row *row, const struct event_reader *reader, struct strbuf *out)
+{
 	struct err err;
 	size_t before = out->len;
 
 	if (out->len > 1)
 		strbuf_append_char(out, ',');
-	if (event_render(row, &reader, out, &err) == 0)
+	if (event_render(row, reader, out, &err) == 0)
 		return;
 	out->len = before;
 	log_error("event_render_fail", log_int("sequence", row->sequence), log_err(&err));
@@ -40,10 +45,11 @@ static void on_list(void *ctx, const struct pg_result *result)
 
 	if (!api_call_pg_ok(call, result))
 		return;
+	struct event_reader reader = reader_of(call);
 	strbuf_append_char(&text, '[');
 	for (int i = 0; i < pg_rows(result); i++) {
 		struct event_row row = store_event_at(result, i, &list->place);
-		append_event(call, &row, &text);
+		append_event(&row, &reader, &text);
 	}
 	strbuf_append_char(&text, ']');
 	/* Always a next page: that is where a poller goes on. */

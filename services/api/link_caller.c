@@ -26,10 +26,10 @@ static struct media_link link_of(const struct api_call *call)
 	};
 }
 
-bool link_caller_is(const struct api_call *call)
+static bool has_a_part(const struct media_link *link)
 {
-	struct media_link link = link_of(call);
-	return !sv_is_null(link.tenant) || !sv_is_null(link.expires) || !sv_is_null(link.signature);
+	return !sv_is_null(link->tenant) || !sv_is_null(link->expires) ||
+	       !sv_is_null(link->signature);
 }
 
 static void reply_expired(struct api_call *call, int64_t expired_wall_ms)
@@ -41,24 +41,27 @@ static void reply_expired(struct api_call *call, int64_t expired_wall_ms)
 		"This link expired at %s; GET /api/v1/messages/{message_id} shows a fresh one", at);
 }
 
-void link_caller_begin(struct api_call *call)
+bool link_caller_begin(struct api_call *call)
 {
 	struct media_link link = link_of(call);
 	struct media_link_facts facts;
 
+	if (!has_a_part(&link))
+		return false;
 	switch (media_link_judge(call->api->media_links, &link, clock_wall_ms(), &facts)) {
 	case MEDIA_LINK_GOOD:
 		call->caller.tenant_id = facts.tenant_id;
 		call->caller.permissions = call->route->permission;
 		api_call_authenticated(call);
-		return;
+		break;
 	case MEDIA_LINK_EXPIRED:
 		reply_expired(call, facts.expires_wall_ms);
-		return;
+		break;
 	case MEDIA_LINK_FORGED:
 		api_reply_problem(call, PROBLEM_LINK_INVALID,
 			"This link is not as it was made: its signature does not fit, or a part of "
 			"it is missing");
-		return;
+		break;
 	}
+	return true;
 }

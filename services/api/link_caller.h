@@ -7,11 +7,10 @@
 
 #include "services/api/api_call.h"
 
-/* Has the query a part of what makes a link? Then it is judged as one, whatever key comes with it:
- * one that was cut short gets an answer that says so. */
-bool link_caller_is(const struct api_call *call);
-/* Go on with api_call_authenticated(), or answer 403, 410 and end the call. The path's first
- * parameter is the file. */
-void link_caller_begin(struct api_call *call);
+/* True when the query has a part of what makes a link. Then it was judged as one, whatever key
+ * comes with it (one that was cut short gets an answer that says so): it went on with
+ * api_call_authenticated() or was answered with 403 or 410, and the call may be gone. The path's
+ * first parameter is the file. False: nothing was done. */
+bool link_caller_begin(struct api_call *call) MUST_CHECK;
 
 #endif

@@ -168,8 +168,6 @@ static void make_links(struct api *api, const struct settings *settings)
 	if (url.len == 0)
 		url = sv_from(pool_printf(api->pool, "http://%s:%d",
 			setting_text(settings, SETTING_API_ADDR), http_server_port(api->server)));
-	while (url.len > 0 && url.ptr[url.len - 1] == '/')
-		url.len--;
 	api->media_links =
 		media_links_new(api->secrets, url, setting_ms(settings, SETTING_MEDIA_URL_TTL));
 }

@@ -16,11 +16,7 @@ static void webhooker_stop(void *service);
 static struct strview public_url_of(const struct settings *settings)
 {
 	struct strview url = sv_from(setting_text(settings, SETTING_PUBLIC_URL));
-	if (url.len == 0)
-		url = SV_LIT(DEFAULT_PUBLIC_URL);
-	while (url.len > 0 && url.ptr[url.len - 1] == '/')
-		url.len--;
-	return url;
+	return url.len > 0 ? url : SV_LIT(DEFAULT_PUBLIC_URL);
 }
 
 static int make_keys(struct webhooker *webhooker, const struct settings *settings, struct err *err)

@@ -14,14 +14,19 @@
 /* Computed apart from this code, with Python's hmac. */
 #define SIGNATURE "65b2705ec494d9e2aca429f72cb506c7f590188b26aa12f2498d0aef626de964"
 
-static struct media_links *links_new(const char *master_keys)
+static struct media_links *links_new_at(const char *public_url, const char *master_keys)
 {
 	struct err err;
 	struct secret_box *box = secret_box_new(sv_from(master_keys), &err);
 	assert_non_null(box);
-	struct media_links *links = media_links_new(box, SV_LIT("https://api.example"), TTL_MS);
+	struct media_links *links = media_links_new(box, sv_from(public_url), TTL_MS);
 	secret_box_free(&box); /* not needed any more */
 	return links;
+}
+
+static struct media_links *links_new(const char *master_keys)
+{
+	return links_new_at("https://api.example", master_keys);
 }
 
 static struct media_link good_link(void)
@@ -58,6 +63,25 @@ static void TEST(the_format_stays)
 	media_links_free(&links);
 	assert_null(links);
 	media_links_free(&links);
+}
+
+static void TEST(slashes_at_the_end_of_the_url_are_cut)
+{
+	static const char *const urls[][2] = {{"https://api.example/", "https://api.example"},
+		{"https://api.example//", "https://api.example"},
+		{"https://example/wa/", "https://example/wa"}, {"/", ""}, {"", ""}};
+	for (size_t i = 0; i < array_len(urls); i++) {
+		struct media_links *links = links_new_at(urls[i][0], HEX_A);
+		struct strbuf out = STRBUF_INIT;
+		media_link_format_plain(links, SV_LIT("ab"), &out);
+		struct strview link = strbuf_view(&out);
+		size_t len = strlen(urls[i][1]);
+		assert_true(link.len >= len);
+		assert_memory_equal(link.ptr, urls[i][1], len);
+		assert_sv(sv_make(link.ptr + len, link.len - len), "/api/v1/media/ab");
+		strbuf_deinit(&out);
+		media_links_free(&links);
+	}
 }
 
 static void TEST(it_is_good_until_its_time_is_over)
@@ -145,6 +169,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_format_stays),
+		cmocka_unit_test(slashes_at_the_end_of_the_url_are_cut),
 		cmocka_unit_test(it_is_good_until_its_time_is_over),
 		cmocka_unit_test(what_was_changed_is_forged),
 		cmocka_unit_test(what_makes_no_sense_is_forged),
