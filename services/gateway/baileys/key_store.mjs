@@ -19,6 +19,11 @@ function decodeValue(type, bytes) {
 
 export const decodeCreds = decode;
 
+const refuse = async () => {
+  throw new Error('this device is no more');
+};
+const GONE = { readKeys: refuse, commitKeys: refuse, commitInbound: refuse };
+
 export class KeyStore {
   #line;
   #creds;
@@ -28,7 +33,6 @@ export class KeyStore {
   #uncommitted = new Map(); // name → { bytes, sequence }: newer than what the gateway answers
   #cache;
   #sequence = 0;
-  #ended = false;
   turns = new Turns(); // of transactions, by contact, whatever connection they began on
 
   // line: { readKeys(names) → bytes or null of each, commitKeys(creds, changes), commitInbound(inbound, changes) }, all
@@ -56,14 +60,13 @@ export class KeyStore {
     return this.commit(data);
   }
 
-  // The device is no more: what its last connection still wants to keep is refused.
+  // The device is no more: what its last connection still asks for or wants to keep is refused.
   end() {
-    this.#ended = true;
+    this.#line = GONE;
   }
 
   // Resolves once the changes are committed, together with the inbound message that moved them.
   async commit(data, inbound) {
-    if (this.#ended) throw new Error('this device is no more');
     const sequence = ++this.#sequence;
     const changes = [];
     for (const [type, values] of Object.entries(data)) {
@@ -86,11 +89,11 @@ export class KeyStore {
   // Baileys changed the credentials. Those of a device that no phone has taken in yet are kept to ourselves: with half
   // of them the next login would be refused.
   credsWereChanged() {
-    if (this.#ended || !this.#creds.account || this.#credsChanged) return;
+    if (!this.#creds.account || this.#credsChanged) return;
     this.#credsChanged = true;
     // At the end of this turn, so that keys that change along are in the same commit.
     queueMicrotask(() => {
-      if (this.#credsChanged && !this.#ended) this.#handOver([]).catch(() => {}); // the line ends by itself
+      if (this.#credsChanged) this.#handOver([]).catch(() => {}); // the line ends by itself
     });
   }
 

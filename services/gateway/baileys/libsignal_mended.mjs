@@ -1,6 +1,7 @@
 // Two things that are wrong with libsignal, mended in place before anybody uses it. Import this before Baileys.
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import { createRequire } from 'node:module';
+import { leaveWhatDoesNotDecrypt } from './decrypt_or_leave.mjs';
 
 const fromBaileys = createRequire(import.meta.resolve('baileys'));
 const owner = new AsyncLocalStorage();
@@ -20,21 +21,8 @@ export function asOwner(id, work) {
 
 const { SessionCipher, SessionRecord } = fromBaileys('libsignal');
 
-// 2. It tries a message with one session after the other, and a session with which it fails has stepped its ratchet by
-// then; it is stored like that, and what is encrypted with it later nobody can read.
-const { doDecryptWhisperMessage } = SessionCipher.prototype;
-SessionCipher.prototype.doDecryptWhisperMessage = async function decryptOrLeave(message, session) {
-  const before = session?.serialize();
-  try {
-    return await doDecryptWhisperMessage.call(this, message, session);
-  } catch (error) {
-    if (before) {
-      delete session.pendingPreKey;
-      Object.assign(session, session.constructor.deserialize(before));
-    }
-    throw error;
-  }
-};
+// 2. A failed try to decrypt spoils the session that it was made with.
+leaveWhatDoesNotDecrypt(SessionCipher);
 
 // What a stored record knows of the other side in its open session: { identityKey, registrationId }, or null.
 export function openSessionOf(record) {

@@ -85,6 +85,7 @@ export class Session {
   }
 
   #begin(creds) {
+    this.#store?.end();
     this.#creds = creds;
     this.#store = new KeyStore({ line: this.#line, creds });
   }
@@ -252,7 +253,8 @@ export class Session {
       try {
         await this.#line.wipe();
       } catch {
-        return; // the line broke, and what follows is decided there
+        this.#begin(this.#creds); // they may still be there: the line broke, and what follows is decided there
+        return;
       }
       this.#begin(initAuthCreds());
       this.#pairingPhone = null;

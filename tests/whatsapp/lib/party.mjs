@@ -2,6 +2,7 @@
 import crypto from 'node:crypto';
 import libsignal from 'libsignal';
 import { proto } from 'baileys';
+import { leaveWhatDoesNotDecrypt } from '../../../services/gateway/baileys/decrypt_or_leave.mjs';
 import { makeKeys, sign, signalKey, verify, wireKey } from './curve.mjs';
 import { Refused } from './nodes.mjs';
 
@@ -9,22 +10,7 @@ const { ProtocolAddress, SessionBuilder, SessionCipher, SessionRecord } = libsig
 const ACCOUNT_SIGNATURE = Buffer.from([6, 0]);
 const DEVICE_SIGNATURE = Buffer.from([6, 1]);
 
-// libsignal tries a message with one session after the other, and one with which it fails has stepped its ratchet by then and
-// is stored like that: nobody can read what is encrypted with it later. Phones do better. (Sessions that cross, each side
-// sending on its own, are what brings it out.)
-const { doDecryptWhisperMessage } = SessionCipher.prototype;
-SessionCipher.prototype.doDecryptWhisperMessage = async function decryptOrLeave(message, session) {
-  const before = session?.serialize();
-  try {
-    return await doDecryptWhisperMessage.call(this, message, session);
-  } catch (error) {
-    if (before) {
-      delete session.pendingPreKey;
-      Object.assign(session, session.constructor.deserialize(before));
-    }
-    throw error;
-  }
-};
+leaveWhatDoesNotDecrypt(SessionCipher); // as phones do
 
 /** n bytes of value n at the end, 1 to 16. */
 export function pad(bytes) {

@@ -83,6 +83,16 @@ test('credentials are kept back until a phone took the device in, then go with t
   assert.equal(store.credsAreSettled, true);
 });
 
+test('of a device that is no more nothing is kept', async () => {
+  const { line, store } = make();
+  store.end();
+  await assert.rejects(store.set({ session: { a: 1 } }));
+  await assert.rejects(store.commit({ session: { a: 1 } }, { waId: 'X' }));
+  store.credsWereChanged();
+  await assert.rejects(store.credsSettled());
+  assert.equal(line.commits.length, 0);
+});
+
 test('a transaction that throws changes nothing; one that does not commits all of it at once', async () => {
   const { line, store } = make();
   const keys = makeTransactions(store);
