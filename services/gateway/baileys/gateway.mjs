@@ -85,7 +85,7 @@ const ANSWERS = new Set(['keys', 'committed', 'acknowledge', 'known', 'message',
 export class Line {
   #gateway;
   #onBroken;
-  #asked = new Map(); // request or token → { resolve, reject, timer, tokens }
+  #asked = new Map(); // request or token → { resolve, reject, timer }
   #next = 1;
   #broken = null;
   #credsTurn = Promise.resolve();
@@ -193,6 +193,7 @@ export class Line {
     return this.#gateway.files.run(async () => {
       const parts = slices(await fetchBytes(), PART_BYTES);
       if (parts.length === 0) return null;
+      this.#check(); // fetching takes its time
       const request = this.#next++;
       const kept = this.#wait(request, COMMIT_MS);
       parts.forEach((bytes, i) => {
