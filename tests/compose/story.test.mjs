@@ -13,7 +13,7 @@ import { startEndpoint } from '../integration/support/endpoint.mjs';
 import { judge, judgeWebhooks, makeContacts, sendAll } from '../integration/support/load.mjs';
 import { until } from '../integration/support/until.mjs';
 import { newPhoneOn, newSession, pair, phonesAt } from '../integration/support/whatsapp.mjs';
-import { startDouble } from './support/double.mjs';
+import { startDouble } from '../whatsapp/support/setup.mjs';
 import { Site } from './support/site.mjs';
 
 const exec = promisify(execFile);
@@ -190,7 +190,7 @@ test('the integration guide, step by step, with its own code and the operator\'s
 
 test('a real session: the gateway\'s container runs its worker, pairs with a phone, and texts and files go both ways', async (t) => {
   const here = (await site.address('gateway', 'outside')).Gateway;
-  const double = await startDouble(path.join(WORK, 'double'), here);
+  const double = await startDouble('--data', path.join(WORK, 'double'), '--listen', here, '--name', here);
   const file = Buffer.from('%PDF-1.4 a statement');
   const files = http.createServer((request, response) => response.writeHead(200, { 'Content-Type': 'application/pdf' }).end(file)).listen(0, here);
   await once(files, 'listening');

@@ -38,8 +38,9 @@ export async function startAll(...options) {
   return { info, admin: new Admin(info.admin_url), clients, stop, stopDouble };
 }
 
-async function until(what, ask, met) {
-  const deadline = Date.now() + WAIT_MS;
+/** Asks until the answer meets the condition, and gives it; throws when it does not in time. */
+export async function until(what, ask, met, limitMs = WAIT_MS) {
+  const deadline = Date.now() + limitMs;
   for (;;) {
     const value = await ask();
     if (met(value)) return value;

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
+import { until } from '../../../../tests/whatsapp/support/setup.mjs';
 import { newId, newNumber, startDouble } from './support/double.mjs';
 
 const CUSTOMERS = 4;
@@ -58,10 +59,12 @@ test('the worker may die at any moment', { timeout: LIMIT_MS }, async () => {
     const sentAll = () => conversations.every((one) => one.isOver);
     const done = () => conversations.reduce((sum, one) => sum + one.done, 0) + company.session.inbound.length;
 
+    const end = Date.now() + LIMIT_MS - 10_000; // before the test's own limit, which would leave double and worker alive
+    const left = () => end - Date.now();
     drive(gateway, company.line, conversations);
     for (let i = 1; i <= KILLS; i++) {
       const share = (2 * CUSTOMERS * EACH * i) / (KILLS + 1);
-      while (done() < share) await setTimeout(5);
+      await until(`${share} messages`, done, (n) => n >= share, left());
       await gateway.kill();
       gateway = await double.gateway();
       const line = gateway.open(company.session);
@@ -70,7 +73,8 @@ test('the worker may die at any moment', { timeout: LIMIT_MS }, async () => {
     }
     await writing;
     const kept = () => new Set(company.session.inbound.map(({ waId }) => waId));
-    while (!sentAll() || ![...incoming.values()].flat().every((id) => kept().has(id))) await setTimeout(20);
+    const isOver = () => sentAll() && [...incoming.values()].flat().every((id) => kept().has(id));
+    await until('all to be shown and kept', isOver, Boolean, left());
 
     for (const { phone, ids } of conversations) {
       assert.equal((await double.get(`/phones/${phone}`)).undecryptable, 0);

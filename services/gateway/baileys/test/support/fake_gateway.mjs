@@ -95,16 +95,13 @@ export class FakeGateway {
       return Promise.resolve(found);
     }
     return new Promise((resolve, reject) => {
-      const waiting = { matches, resolve };
-      this.#waiting.push(waiting);
       const timer = setTimeout(() => {
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1); // or it would take a frame that comes later
         const seen = this.frames.slice(-12).map(({ kind: k, state, reason, code, what }) => [k, state, reason, code, what]);
         reject(new Error(`no ${kind} came; the last frames: ${JSON.stringify(seen)}`));
       }, limitMs);
-      waiting.resolve = (frame) => {
-        clearTimeout(timer);
-        resolve(frame);
-      };
+      const waiting = { matches, resolve: (frame) => { clearTimeout(timer); resolve(frame); } };
+      this.#waiting.push(waiting);
     });
   }
 
