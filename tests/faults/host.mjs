@@ -92,6 +92,13 @@ export async function movableClock(names, folder) {
   return { put, close: () => file.close(), lines: names.flatMap((who) => [`${who} env LD_PRELOAD=${library}`, `${who} env MOVED_CLOCK_FILE=${name}`]) };
 }
 
+/** All processes of the stack's Postgres, the postmaster first. */
+export async function postgresPids(stack) {
+  const postmaster = await stack.pid('postgres-1');
+  const { stdout } = await exec('ps', ['-o', 'pid=', '--ppid', String(postmaster)]);
+  return [postmaster, ...stdout.split('\n').map(Number).filter(Boolean)];
+}
+
 /** One more process of a kind, as the supervisor would start it, but not watched by it. */
 export class ExtraProcess {
   constructor(stack, name, like) {

@@ -1,11 +1,9 @@
 // Carries out a schedule against a stack. Every process that was stopped runs again at the end.
-import { execFile } from 'node:child_process';
 import { readFile, rename } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import pg from '../integration/node_modules/pg/lib/index.js';
+import { postgresPids } from './host.mjs';
 
-const exec = promisify(execFile);
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 const FULL_MEMORY = String(512 * 1024 * 1024); // as ./run sets it
@@ -195,22 +193,15 @@ export class Injector {
 
   /** All of its processes at once, as when the machine is switched off: none of them ends what it was about to do. */
   async do_postgres_power(fault, entry) {
-    const pids = await this.postgresPids();
+    const pids = await postgresPids(this.stack);
     for (const pid of pids) this.send(pid, 'SIGSTOP'); // they die as they stand
     for (const pid of pids) this.send(pid, 'SIGKILL');
     entry.pids = pids.slice(0, 1);
     entry.killed = pids.length;
   }
 
-  /** The postmaster first. */
-  async postgresPids() {
-    const postmaster = await this.stack.pid('postgres-1');
-    const { stdout } = await exec('ps', ['-o', 'pid=', '--ppid', String(postmaster)]);
-    return [postmaster, ...stdout.split('\n').map(Number).filter(Boolean)];
-  }
-
   async do_postgres_pause({ for_ms }, entry) {
-    const pids = await this.postgresPids();
+    const pids = await postgresPids(this.stack);
     await this.pause(pids, for_ms, entry);
     entry.pids = pids.slice(0, 1);
   }

@@ -9,7 +9,7 @@ import { newPhoneOn, newSession, pair, startWhatsApp } from '../integration/supp
 import { Chat, gatewayOf, ownerOf, workerOf } from '../integration/support/whatsapp_traffic.mjs';
 import { Random } from './random.mjs';
 
-const HELP = `tests/faults/run whatsapp [options]
+const HELP = `tests/faults/run --scenario whatsapp [options]
   --messages N   so many each way (default 2000)
   --contacts N   of so many phones (default 20)
   --seed N       who is killed when, and who writes when (default 1)

@@ -144,7 +144,7 @@ for (const [how, harm, mend] of [
     assert.equal(answer.status, 503);
     assert.ok(Number(answer.headers.get('retry-after')) > 0);
     assert.equal((await answer.json()).type, '/docs/errors#media_unavailable');
-    await until('a failure in the log', async () => /at=media_put_failed/.test(await readFile(path.join(stack.data, 'log/gateway-1.log'), 'utf8')));
+    await until('a failure in the log', async () => /at=media_put_failed/.test(await stack.log('gateway-1')));
     assert.equal(await newestOf(phone), undefined, 'not shown before its file is kept');
     assert.equal((await customer.message(waiting.message_id)).status, 'queued');
     await mend();
@@ -161,10 +161,7 @@ test('a real session that cannot keep a file for long connects anew and is offer
   const mine = crypto.randomBytes(1000);
   store.mode = 'hang';
   await erika.write(ours, { type: 'document', data: mine.toString('base64'), mime: 'application/pdf', file_name: 'late.pdf' });
-  await until('the session to give up', async () => {
-    const text = await readFile(path.join(stack.data, 'log/gateway-1.log'), 'utf8');
-    return text.includes('files cannot be kept now');
-  }, 90_000);
+  await until('the session to give up', async () => (await stack.log('gateway-1')).includes('files cannot be kept now'), 90_000);
   store.mode = 'well';
   const message = await until('the document', async () => {
     const newest = await newestOf(contact.phone, session.customer);
@@ -210,7 +207,7 @@ test('every request was signed, and no log holds the key', async () => {
     const text = await readFile(path.join(stack.data, 'log', name), 'utf8');
     assert.ok(!text.includes(SECRET_KEY), name);
   }
-  assert.match(await readFile(path.join(stack.data, 'log/gateway-1.log'), 'utf8'), /at=media_put_failed .*AccessDenied/);
+  assert.match(await stack.log('gateway-1'), /at=media_put_failed .*AccessDenied/);
 });
 
 test('back in Postgres, what lies in the store is still served and sent', async () => {

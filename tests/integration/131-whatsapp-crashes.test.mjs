@@ -1,5 +1,5 @@
 // Messages both ways on a real session while everything that can die does: each shows once, in order, on both sides. The long run
-// of it is `./run test faults whatsapp`.
+// of it is `./run test faults --scenario whatsapp`.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { startEndpoint } from './support/endpoint.mjs';

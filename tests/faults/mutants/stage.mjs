@@ -1,17 +1,15 @@
 // A small stack and a few contacts, for a scenario that is played step by step.
-import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import pg from '../../integration/node_modules/pg/lib/index.js';
 import { newCustomer, operator } from '../../integration/support/customer.mjs';
+import { postgresPids } from '../host.mjs';
 import { Workload } from '../workload.mjs';
 
 const PERMISSIONS = ['messages:send', 'messages:read', 'contacts:read', 'contacts:create', 'webhooks:manage', 'events:read',
   'sessions:manage'];
 const EVENTS = ['message_received', 'message_sent', 'message_delivered', 'message_read', 'message_failed'];
 
-const exec = promisify(execFile);
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export class Stage extends Workload {
@@ -188,7 +186,6 @@ export class Stage extends Workload {
     return client;
   }
 
-  /** Nothing is written to messages until the function in the answer is called: it cuts off whoever waits, before it unlocks. */
   /** Heartbeats wait until the function in the answer is called. */
   async lockLeases() {
     const client = await this.superuser();
@@ -200,6 +197,7 @@ export class Stage extends Workload {
     };
   }
 
+  /** Nothing is written to messages until the function in the answer is called: it cuts off whoever waits, before it unlocks. */
   async lockMessages() {
     const client = await this.superuser();
     await client.query('BEGIN');
@@ -218,14 +216,12 @@ export class Stage extends Workload {
   /** Postgres stands still until `never()`, which kills all of it. */
   async stopPostgres() {
     const begin = Date.now();
-    const postmaster = await this.stack.pid('postgres-1');
-    const { stdout } = await exec('ps', ['-o', 'pid=', '--ppid', String(postmaster)]);
-    const pids = [postmaster, ...stdout.split('\n').map(Number).filter(Boolean)];
+    const pids = await postgresPids(this.stack);
     for (const pid of pids) process.kill(pid, 'SIGSTOP');
     return {
       never: async () => {
         for (const pid of pids) process.kill(pid, 'SIGKILL');
-        this.fault('postgres_kill', { pids: [postmaster], begin });
+        this.fault('postgres_kill', { pids: pids.slice(0, 1), begin });
       },
     };
   }
