@@ -59,8 +59,10 @@ suite_script() {
 
 suite_unit() {
   local log=$TEST_DIR/suite.log status=0 patience=4 # times 30 s: for what hangs, not for what a busy machine makes slow
-  [ "$VALGRIND" = no ] || patience=10
-  [ "$VALGRIND" = no ] || set -- --wrapper "$WA_TEST_WRAPPER" --suite unit "$@"
+  if [ "$VALGRIND" = yes ]; then
+    patience=10
+    set -- --wrapper "$WA_TEST_WRAPPER" --suite unit "$@"
+  fi
   guarded "$log" meson test -C "$BUILD_DIR" --no-rebuild --print-errorlogs --timeout-multiplier "$patience" "$@" || status=$?
   tally_log "$status" "$log" 'none' 'Fail:|Timeout:|Unexpected Pass:'
   [ "$(sum 'Skipped:' "$log")" -eq 0 ] || say "$(sum 'Skipped:' "$log") skipped: they count neither way"
@@ -68,8 +70,9 @@ suite_unit() {
   tally "$(awk '/^ *[0-9]+\/[0-9]+ .* OK / { n += / subtests passed/ ? $(NF - 2) : 1 } END { print n + 0 }' "$log")" 0
 }
 
+# node_packages FOLDER: what its tests need, and in PATH a Node.js that is new enough, for what they start too, where it can be had.
 node_packages() {
-  packages_install "$PACKAGES_NODE"
+  ! node_find || [ "$(command -v node)" = "$NODE" ] || PATH=$(dirname "$NODE"):$PATH
   [ ! -e "$1/package-lock.json" ] || npm_install "$1" || die "npm ci failed in $1 (above)"
 }
 
@@ -135,10 +138,7 @@ suite_run() {
       SUITE_LIMIT_S=86400 # --minutes says how long
       suite_folder soak "$@"
       ;;
-    *)
-      ! node_find || PATH=$(dirname "$NODE"):$PATH # for what the tests start, too
-      suite_folder "$name" "$@"
-      ;;
+    *) suite_folder "$name" "$@" ;;
   esac
   stacks_stop
 }
