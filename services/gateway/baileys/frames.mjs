@@ -5,21 +5,16 @@ import { Decoder, Encoder } from '@msgpack/msgpack';
 export const FRAME_BYTES = 4 * 1024 * 1024;
 const HEADER_BYTES = 4;
 
-const isInt = (value) => Number.isSafeInteger(value);
-const isText = (value) => typeof value === 'string';
-const isBytes = (value) => value instanceof Uint8Array;
+// What an element may be.
 const orNil = (is) => (value) => value === null || is(value);
-const isFlag = (value) => value === 0 || value === 1;
 const isArrayOf = (is) => (value) => Array.isArray(value) && value.every(is);
-const isChange = (value) => Array.isArray(value) && value.length === 2 && isText(value[0]) && orNil(isBytes)(value[1]);
-
-const int = isInt;
-const flag = isFlag;
-const text = isText;
-const bytes = isBytes;
-const textOrNil = orNil(isText);
-const bytesOrNil = orNil(isBytes);
-const changes = isArrayOf(isChange);
+const int = (value) => Number.isSafeInteger(value);
+const flag = (value) => value === 0 || value === 1;
+const text = (value) => typeof value === 'string';
+const bytes = (value) => value instanceof Uint8Array;
+const textOrNil = orNil(text);
+const bytesOrNil = orNil(bytes);
+const changes = isArrayOf((value) => Array.isArray(value) && value.length === 2 && text(value[0]) && bytesOrNil(value[1]));
 
 // The elements after the kind, by name, in their order.
 export const FROM_GATEWAY = {
@@ -51,7 +46,7 @@ export const FROM_WORKER = {
   state: { line: int, state: text, reason: textOrNil, phone: textOrNil },
   code: { line: int, type: text, text, validMs: int },
   closed: { line: int },
-  keys_read: { line: int, request: int, names: isArrayOf(isText) },
+  keys_read: { line: int, request: int, names: isArrayOf(text) },
   keys_commit: { line: int, request: int, creds: bytesOrNil, changes },
   wipe: { line: int, request: int },
   is_known: { line: int, request: int, waId: text, phone: textOrNil },

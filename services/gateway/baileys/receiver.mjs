@@ -28,7 +28,7 @@ export class Receiver {
   #messages = new Lane({ bound: WAITING });
   #receiptsWaiting = 0;
 
-  // mediaHosts() → names of the hosts that the server gave for media; readMarks: who tells that a message was read, or
+  // mediaHosts(url) → names of the hosts that the server gave for media; readMarks: who tells that a message was read, or
   // null; overrun(): WhatsApp sends more than we can take.
   constructor({ line, creds, mediaHosts, mediaMaxBytes, readMarks, overrun }) {
     this.#line = line;
