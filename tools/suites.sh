@@ -16,10 +16,10 @@ tally() {
 }
 
 # guarded LOG COMMAND...: shows what it says and keeps it in LOG. Runs in a session of its own, so that on_test_exit can end
-# all of it, and for so many seconds at most.
+# all of it, ends with us, and after so many seconds at the latest.
 guarded() {
   local status=0
-  setsid timeout --kill-after 10 "$SUITE_LIMIT_S" bash -c \
+  setsid setpriv --pdeathsig TERM timeout --kill-after 10 "$SUITE_LIMIT_S" bash -c \
     'log=$1; shift; "$@" 2>&1 | tee "$log"; exit "${PIPESTATUS[0]}"' suite "$@" &
   SUITE_PID=$!
   wait "$SUITE_PID" || status=$?
